@@ -1,0 +1,14 @@
+import type { StatefulSet } from "#machinery/api/apps-v1.ts";
+import { defineKind, SCALE, STATUS } from "../kind.ts";
+
+export const StatefulSetKind = defineKind<StatefulSet>({
+  group: "apps",
+  version: "v1",
+  kind: "StatefulSet",
+  plural: "statefulsets",
+  shortNames: ["sts"],
+  categories: ["all"],
+  scope: "Namespaced",
+  typeName: "io.k8s.api.apps.v1.StatefulSet",
+  subresources: [SCALE, STATUS],
+});

@@ -1,0 +1,11 @@
+import type { Lease } from "#machinery/api/coordination-v1.ts";
+import { defineKind } from "../kind.ts";
+
+export const LeaseKind = defineKind<Lease>({
+  group: "coordination.k8s.io",
+  version: "v1",
+  kind: "Lease",
+  plural: "leases",
+  scope: "Namespaced",
+  typeName: "io.k8s.api.coordination.v1.Lease",
+});

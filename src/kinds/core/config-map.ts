@@ -1,0 +1,12 @@
+import type { ConfigMap } from "#machinery/api/core-v1.ts";
+import { defineKind } from "../kind.ts";
+
+export const ConfigMapKind = defineKind<ConfigMap>({
+  group: "",
+  version: "v1",
+  kind: "ConfigMap",
+  plural: "configmaps",
+  shortNames: ["cm"],
+  scope: "Namespaced",
+  typeName: "io.k8s.api.core.v1.ConfigMap",
+});

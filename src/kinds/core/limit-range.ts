@@ -1,0 +1,12 @@
+import type { LimitRange } from "#machinery/api/core-v1.ts";
+import { defineKind } from "../kind.ts";
+
+export const LimitRangeKind = defineKind<LimitRange>({
+  group: "",
+  version: "v1",
+  kind: "LimitRange",
+  plural: "limitranges",
+  shortNames: ["limits"],
+  scope: "Namespaced",
+  typeName: "io.k8s.api.core.v1.LimitRange",
+});

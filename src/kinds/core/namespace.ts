@@ -1,0 +1,14 @@
+import type { Namespace } from "#machinery/api/core-v1.ts";
+import { ALL_VERBS, defineKind, STATUS } from "../kind.ts";
+
+export const NamespaceKind = defineKind<Namespace>({
+  group: "",
+  version: "v1",
+  kind: "Namespace",
+  plural: "namespaces",
+  shortNames: ["ns"],
+  scope: "Cluster",
+  typeName: "io.k8s.api.core.v1.Namespace",
+  verbs: ALL_VERBS.filter((verb) => verb !== "deletecollection"),
+  subresources: [{ name: "finalize", verbs: ["update"] }, STATUS],
+});

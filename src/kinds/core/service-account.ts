@@ -1,0 +1,13 @@
+import type { ServiceAccount } from "#machinery/api/core-v1.ts";
+import { defineKind } from "../kind.ts";
+
+export const ServiceAccountKind = defineKind<ServiceAccount>({
+  group: "",
+  version: "v1",
+  kind: "ServiceAccount",
+  plural: "serviceaccounts",
+  shortNames: ["sa"],
+  scope: "Namespaced",
+  typeName: "io.k8s.api.core.v1.ServiceAccount",
+  subresources: [{ name: "token", verbs: ["create"], kind: { group: "authentication.k8s.io", version: "v1", kind: "TokenRequest" } }],
+});

@@ -1,0 +1,12 @@
+import type { ServiceCIDR } from "#machinery/api/networking-v1.ts";
+import { defineKind, STATUS } from "../kind.ts";
+
+export const ServiceCIDRKind = defineKind<ServiceCIDR>({
+  group: "networking.k8s.io",
+  version: "v1",
+  kind: "ServiceCIDR",
+  plural: "servicecidrs",
+  scope: "Cluster",
+  typeName: "io.k8s.api.networking.v1.ServiceCIDR",
+  subresources: [STATUS],
+});

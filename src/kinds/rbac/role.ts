@@ -1,0 +1,11 @@
+import type { Role } from "#machinery/api/rbac-v1.ts";
+import { defineKind } from "../kind.ts";
+
+export const RoleKind = defineKind<Role>({
+  group: "rbac.authorization.k8s.io",
+  version: "v1",
+  kind: "Role",
+  plural: "roles",
+  scope: "Namespaced",
+  typeName: "io.k8s.api.rbac.v1.Role",
+});

@@ -1,0 +1,12 @@
+import type { VolumeAttributesClass } from "#machinery/api/storage-v1.ts";
+import { defineKind } from "../kind.ts";
+
+export const VolumeAttributesClassKind = defineKind<VolumeAttributesClass>({
+  group: "storage.k8s.io",
+  version: "v1",
+  kind: "VolumeAttributesClass",
+  plural: "volumeattributesclasses",
+  shortNames: ["vac"],
+  scope: "Cluster",
+  typeName: "io.k8s.api.storage.v1.VolumeAttributesClass",
+});
