@@ -90,7 +90,9 @@ export class StoreUnavailableError extends Error {
  *     `from` at or below the compact revision throws CompactedError from the first `next()`; a later compaction does not harm a watch
  *     that has already begun. A watch from current + 1 sees only what comes.
  * C4. `compact(r)` makes states before `r` unreadable; the newest version of each key at `r` stays readable at `r`.
- * C5. A lease that is not kept alive deletes its keys, each as an ordinary commit. TTL in seconds.
+ *     Compacting at or below the compact revision changes nothing; above the newest revision throws FutureRevisionError.
+ * C5. A lease that is not kept alive deletes its keys, each as an ordinary commit. TTL in seconds. A put without a lease detaches the
+ *     key from the one it had; a put with an unknown lease rejects with LeaseNotFoundError; revoking an unknown lease does nothing.
  * C6. After dispose every method rejects with StoreUnavailableError and every watch ends.
  */
 export interface Store extends AsyncDisposable {
@@ -110,8 +112,22 @@ export interface Store extends AsyncDisposable {
   sizeBytes(): Promise<number>;
 }
 
-/** The range of all keys that begin with `prefix`. */
+/** A write names a lease that was never granted, has expired or was revoked. */
+export class LeaseNotFoundError extends Error {
+  override readonly name = "LeaseNotFoundError";
+  constructor(key: Key, lease: LeaseId) {
+    super(`Cannot write "${key}": lease "${lease}" does not exist, wanted one that is granted`);
+  }
+}
+
+/** The range of all keys that begin with `prefix`; of every key when it is empty. */
 export function prefixRange(prefix: string): KeyRange {
-  const last = prefix.charCodeAt(prefix.length - 1);
-  return { from: prefix as Key, to: `${prefix.slice(0, -1)}${String.fromCharCode(last + 1)}` as Key };
+  const points = Array.from(prefix);
+  for (;;) {
+    const last = points.pop()?.codePointAt(0);
+    if (last === undefined) return { from: prefix as Key, to: undefined };
+    if (last === 0x10ffff) continue; // nothing comes after it: the character before decides
+    const next = last === 0xd7ff ? 0xe000 : last + 1; // surrogates are no characters
+    return { from: prefix as Key, to: `${points.join("")}${String.fromCodePoint(next)}` as Key };
+  }
 }
