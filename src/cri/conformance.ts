@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ContainerStatus, CriRuntime, PodSandboxConfig } from "./contract.ts";
 import { CriError, isCriError } from "./error.ts";
 
@@ -28,21 +28,29 @@ export function describeCri(
     let runtime: CriRuntime;
     const signal = new AbortController().signal;
     const o = { signal };
+    const made: string[] = [];
+    const session = Date.now().toString(36);
     let count = 0;
 
     beforeAll(async () => {
       harness = await open();
       runtime = harness.runtime;
     });
+    afterEach(async () => {
+      for (const id of made.splice(0)) {
+        await runtime.stopPodSandbox(id, o);
+        await runtime.removePodSandbox(id, o);
+      }
+    });
     afterAll(() => harness.close());
 
     const check = (title: string, run: () => Promise<void>) => {
       const reason = skip[title];
-      test.skipIf(reason !== undefined)(reason === undefined ? title : `${title} (skipped: ${reason})`, run);
+      test.skipIf(reason !== undefined)(`${title}${reason === undefined ? "" : ` (skipped: ${reason})`}`, run);
     };
 
     function sandboxConfig(labels: Readonly<Record<string, string>> = {}): PodSandboxConfig {
-      const uid = `uid-${++count}`;
+      const uid = `${session}-${++count}`;
       return {
         metadata: { name: `pod-${count}`, uid, namespace: "default", attempt: 0 },
         hostname: `pod-${count}`,
@@ -59,7 +67,9 @@ export function describeCri(
 
     async function runSandbox(labels?: Readonly<Record<string, string>>) {
       const config = sandboxConfig(labels);
-      return { config, id: await runtime.runPodSandbox({ config }, o) };
+      const id = await runtime.runPodSandbox({ config }, o);
+      made.push(id);
+      return { config, id };
     }
 
     async function run(script: string, { attempt = 0 } = {}) {
@@ -136,7 +146,6 @@ export function describeCri(
       expect(status.createdAt).toBeLessThan(Date.parse("2100-01-01"));
       expect(status.network?.ip).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
       expect(other.network?.ip).not.toBe(status.network?.ip);
-      await Promise.all([one, two].map(({ id }) => runtime.removePodSandbox(id, o)));
     });
 
     check("lists sandboxes by label, id and state", async () => {
@@ -179,17 +188,15 @@ export function describeCri(
       expect(ended.startedAt).toBeGreaterThanOrEqual(ended.createdAt);
       expect(ended.finishedAt - ended.startedAt).toBeGreaterThanOrEqual(150);
       expect(ended.imageRef).not.toBe("");
-      await runtime.removePodSandbox(sandbox.id, o);
     });
 
     check("exit code 0 is Completed", async () => {
-      const { sandbox, id } = await run("exit 0");
+      const { id } = await run("exit 0");
       expect(await until(id, (status) => status.state === "CONTAINER_EXITED")).toMatchObject({ exitCode: 0, reason: "Completed" });
-      await runtime.removePodSandbox(sandbox.id, o);
     });
 
     check("stopContainer ends what heeds SIGTERM long before the grace period", async () => {
-      const { sandbox, id } = await run("trap 'exit 0' TERM; while true; do sleep 0.05; done");
+      const { id } = await run("trap 'exit 0' TERM; while true; do sleep 0.05; done");
       const stopped = runtime.stopContainer({ containerId: id, timeoutSeconds: 60 }, o);
       await harness.pass(10);
       await stopped;
@@ -197,18 +204,16 @@ export function describeCri(
       expect(status.state).toBe("CONTAINER_EXITED");
       expect(status.finishedAt - status.startedAt).toBeLessThan(20_000);
       await runtime.stopContainer({ containerId: id, timeoutSeconds: 1 }, o);
-      await runtime.removePodSandbox(sandbox.id, o);
     });
 
     check("stopContainer kills what ignores SIGTERM after the grace period", async () => {
-      const { sandbox, id } = await run("trap '' TERM; sleep 1000; sleep 1000");
+      const { id } = await run("trap '' TERM; sleep 1000; sleep 1000");
       const stopped = runtime.stopContainer({ containerId: id, timeoutSeconds: 1 }, o);
       await harness.pass(1_000);
       await stopped;
       const status = await runtime.containerStatus(id, o);
       expect(status).toMatchObject({ state: "CONTAINER_EXITED", exitCode: 137 });
       expect(status.finishedAt - status.startedAt).toBeGreaterThanOrEqual(1_000);
-      await runtime.removePodSandbox(sandbox.id, o);
     });
 
     check("a second attempt of a container lives beside the dead first one", async () => {
@@ -227,7 +232,6 @@ export function describeCri(
       await runtime.removeContainer(id, o);
       await runtime.removeContainer(id, o);
       expect(await codeOf(runtime.containerStatus(id, o))).toBe("NotFound");
-      await runtime.removePodSandbox(sandbox.id, o);
     });
 
     check("removing a sandbox takes its running containers along", async () => {
@@ -239,27 +243,24 @@ export function describeCri(
     });
 
     check("execSync answers with the command's exit code", async () => {
-      const { sandbox, id } = await run("sleep 1000");
+      const { id } = await run("sleep 1000");
       expect(await runtime.execSync({ containerId: id, cmd: ["sh", "-c", "exit 3"], timeoutSeconds: 10 }, o)).toMatchObject({
         exitCode: 3,
       });
       expect(await runtime.execSync({ containerId: id, cmd: ["true"], timeoutSeconds: 10 }, o)).toMatchObject({ exitCode: 0 });
-      await runtime.removePodSandbox(sandbox.id, o);
     });
 
     check("execSync gives its command's output", async () => {
-      const { sandbox, id } = await run("sleep 1000");
+      const { id } = await run("sleep 1000");
       const result = await runtime.execSync({ containerId: id, cmd: ["sh", "-c", "echo out $A; echo err >&2"], timeoutSeconds: 10 }, o);
       expect([Buffer.from(result.stdout).toString(), Buffer.from(result.stderr).toString()]).toEqual(["out b\n", "err\n"]);
-      await runtime.removePodSandbox(sandbox.id, o);
     });
 
     check("execSync gives up on a command that runs longer than its limit", async () => {
-      const { sandbox, id } = await run("sleep 1000");
+      const { id } = await run("sleep 1000");
       const answer = codeOf(runtime.execSync({ containerId: id, cmd: ["sleep", "30"], timeoutSeconds: 1 }, o));
       await harness.pass(1_000);
       expect(await answer).toBe("DeadlineExceeded");
-      await runtime.removePodSandbox(sandbox.id, o);
     });
 
     check("an image that is missing is undefined, and no container is made of it", async () => {
@@ -271,7 +272,6 @@ export function describeCri(
         config: { metadata: { name: "x", attempt: 0 }, image: { image: harness.missingImage } },
       };
       expect(await codeOf(runtime.createContainer(request, o))).toBe("NotFound");
-      await runtime.removePodSandbox(sandbox.id, o);
     });
 
     check("an image that is there has an id, names and a size", async () => {
@@ -287,7 +287,6 @@ export function describeCri(
       expect(stats.attributes).toMatchObject({ id, labels: { "io.kubernetes.container.name": "main" } });
       expect(stats.memory?.timestamp).toBeGreaterThan(Date.parse("2020-01-01"));
       expect((await runtime.listContainerStats({ podSandboxId: sandbox.id }, o)).map((each) => each.attributes.id)).toEqual([id]);
-      await runtime.removePodSandbox(sandbox.id, o);
     });
 
     check("a call with an aborted signal is Cancelled", async () => {
@@ -298,13 +297,12 @@ export function describeCri(
     });
 
     check("a call aborted under way is Cancelled", async () => {
-      const { sandbox, id } = await run("sleep 1000");
+      const { id } = await run("sleep 1000");
       const abort = new AbortController();
       const answer = codeOf(runtime.execSync({ containerId: id, cmd: ["sleep", "30"], timeoutSeconds: 60 }, { signal: abort.signal }));
       await harness.pass(20);
       abort.abort();
       expect(await answer).toBe("Cancelled");
-      await runtime.removePodSandbox(sandbox.id, o);
     });
   });
 }

@@ -45,6 +45,7 @@ function fromPlain(type: protobuf.Type, value: object): Record<string, unknown> 
 
 function itemToWire(field: protobuf.Field, item: unknown): unknown {
   const of = field.resolvedType;
+  if (field.type === "bytes" && typeof item === "string") return Buffer.from(item); // values of environment variables
   if (field.map || !(of instanceof protobuf.Type)) return item;
   if (isWrapper(of)) return { value: item };
   return fromPlain(of, item as object);
