@@ -143,7 +143,8 @@ export function buildTable(sources: readonly Source[], origin: string): SchemaTa
     const map = /^map\[[\w.]+\](.+)$/.exec(goType);
     if (map?.[1] !== undefined) return `{}${resolve(source, map[1])}`;
     const [owner, name] = locate(source, goType);
-    if (owner === undefined) throw new Error(`Cannot resolve Go type "${goType}" in ${source.api.module}: unknown import, wanted one of the table`);
+    if (owner === undefined)
+      throw new Error(`Cannot resolve Go type "${goType}" in ${source.api.module}: unknown import, wanted one of the table`);
     if (owner.api.module === "meta-v1" && META_SCALARS[name] !== undefined) return META_SCALARS[name];
     if (owner.api.module === "apiextensions-v1" && EXTENSION_JSON[name] !== undefined) return EXTENSION_JSON[name];
     const struct = owner.go.structs.get(name);

@@ -80,7 +80,13 @@ function parseFields(lines: readonly string[], start: number): [GoField[], numbe
     if (field?.[1] !== undefined && field[2] !== undefined) {
       fields.push({ name: field[1], type: field[2], embedded: false, tags: parseTags(field[3] ?? ""), markers });
     } else if (embedded?.[1] !== undefined) {
-      fields.push({ name: embedded[1].replace(/^.*\./, ""), type: embedded[1], embedded: true, tags: parseTags(embedded[2] ?? ""), markers });
+      fields.push({
+        name: embedded[1].replace(/^.*\./, ""),
+        type: embedded[1],
+        embedded: true,
+        tags: parseTags(embedded[2] ?? ""),
+        markers,
+      });
     }
     if (line.trim() !== "") markers = [];
   }

@@ -21,7 +21,9 @@ if (dir === undefined || origin === undefined) {
 const sources = await Promise.all(
   PACKAGES.map(async (api) => ({
     api,
-    go: parseGoTypes(api.files.length === 0 ? [APIREGISTRATION] : await Promise.all(api.files.map((f) => readFile(join(dir, api.dir, f), "utf8")))),
+    go: parseGoTypes(
+      api.files.length === 0 ? [APIREGISTRATION] : await Promise.all(api.files.map((f) => readFile(join(dir, api.dir, f), "utf8"))),
+    ),
   })),
 );
 const table = buildTable(sources, origin);
