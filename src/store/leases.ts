@@ -82,7 +82,7 @@ export function createLeases(clock: Clock, expire: (id: LeaseId) => Promise<bool
       nap = new AbortController();
       await clock.sleep(napUntil - clock.now(), nap.signal);
       napUntil = Infinity;
-      for (const lease of [...leases.values()]) {
+      for (const lease of leases.values()) {
         if (closing.signal.aborted) break;
         if (lease.due > clock.now()) continue;
         const ended = await expire(lease.id);

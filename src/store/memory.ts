@@ -112,8 +112,10 @@ export function createMemoryStore({ clock }: { readonly clock: Clock }): Store {
   }
 
   async function forget(): Promise<void> {
-    do await yieldToLoop();
-    while (!closed && index.forget(COMPACTION_STEP) !== undefined);
+    for (;;) {
+      await yieldToLoop();
+      if (closed || index.forget(COMPACTION_STEP) === undefined) break;
+    }
     forgetting = undefined;
   }
 

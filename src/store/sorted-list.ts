@@ -1,10 +1,14 @@
 import { compareKeys } from "./key-order.ts";
 
+export interface Keyed {
+  readonly key: string;
+}
+
 /**
  * Items ordered by key bytes, in arrays of bounded length: an insertion moves at most one array's worth of pointers, a range
  * costs its answer plus two binary searches, a count costs the number of arrays.
  */
-export interface SortedList<T extends { readonly key: string }> {
+export interface SortedList<T extends Keyed> {
   readonly size: number;
   /** Inserts, or replaces the item that has the same key. */
   set(item: T): void;
@@ -17,7 +21,7 @@ export interface SortedList<T extends { readonly key: string }> {
 const MAX_CHUNK = 512;
 
 /** `items`, when given, are sorted already and become the list's. */
-export function createSortedList<T extends { readonly key: string }>(items: readonly T[] = []): SortedList<T> {
+export function createSortedList<T extends Keyed>(items: readonly T[] = []): SortedList<T> {
   const chunks: T[][] = []; // never an empty one
   for (let i = 0; i < items.length; i += MAX_CHUNK / 2) chunks.push(items.slice(i, i + MAX_CHUNK / 2));
   let size = items.length;
@@ -103,13 +107,13 @@ export function createSortedList<T extends { readonly key: string }>(items: read
 }
 
 /** Where the range that ends before `to` ends in `chunk`. */
-function endIn<T extends { readonly key: string }>(chunk: readonly T[], to: string | undefined): number {
+function endIn(chunk: readonly Keyed[], to: string | undefined): number {
   const last = chunk[chunk.length - 1];
   return to === undefined || last === undefined || compareKeys(last.key, to) < 0 ? chunk.length : lowerBound(chunk, to);
 }
 
 /** The index of the first item whose key is `key` or comes after it. */
-function lowerBound<T extends { readonly key: string }>(chunk: readonly T[], key: string): number {
+function lowerBound(chunk: readonly Keyed[], key: string): number {
   let low = 0;
   let high = chunk.length;
   while (low < high) {
