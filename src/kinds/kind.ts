@@ -1,5 +1,6 @@
 import type { FieldError } from "#machinery/field-error.ts";
 import type { KubeObject } from "#machinery/object.ts";
+import { ageColumn, nameColumn } from "./printing.ts";
 
 /** Identifies a kind and carries its TypeScript type. */
 export interface KindRef<T extends KubeObject = KubeObject> {
@@ -117,7 +118,7 @@ export function defineKind<T extends KubeObject>(definition: KindDefinition<T>):
     subresources: [],
     storagePrefix: `/registry/${plural}`,
     strategy: {},
-    columns: [],
+    columns: [nameColumn, ageColumn],
     ...definition,
   };
 }

@@ -1,5 +1,7 @@
 import type { ValidatingAdmissionPolicyBinding } from "#machinery/api/admissionregistration-v1.ts";
 import { defineKind } from "../kind.ts";
+import { ageColumn, column, nameColumn } from "../printing.ts";
+import { paramRefText } from "./param-ref.ts";
 
 export const ValidatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissionPolicyBinding>({
   group: "admissionregistration.k8s.io",
@@ -9,4 +11,10 @@ export const ValidatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissi
   categories: ["api-extensions"],
   scope: "Cluster",
   typeName: "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding",
+  columns: [
+    nameColumn,
+    column("PolicyName", "The policy that is bound.", ({ spec }) => spec?.policyName ?? ""),
+    column("ParamRef", "The object with its parameters.", ({ spec }) => paramRefText(spec?.paramRef)),
+    ageColumn,
+  ],
 });

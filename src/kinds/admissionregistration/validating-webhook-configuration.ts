@@ -1,5 +1,6 @@
 import type { ValidatingWebhookConfiguration } from "#machinery/api/admissionregistration-v1.ts";
 import { defineKind } from "../kind.ts";
+import { ageColumn, column, nameColumn } from "../printing.ts";
 
 export const ValidatingWebhookConfigurationKind = defineKind<ValidatingWebhookConfiguration>({
   group: "admissionregistration.k8s.io",
@@ -9,4 +10,14 @@ export const ValidatingWebhookConfigurationKind = defineKind<ValidatingWebhookCo
   categories: ["api-extensions"],
   scope: "Cluster",
   typeName: "io.k8s.api.admissionregistration.v1.ValidatingWebhookConfiguration",
+  columns: [
+    nameColumn,
+    column(
+      "Webhooks",
+      "Webhooks indicates the number of webhooks registered in this configuration",
+      ({ webhooks = [] }) => webhooks.length,
+      "integer",
+    ),
+    ageColumn,
+  ],
 });

@@ -1,5 +1,6 @@
 import type { CustomResourceDefinition } from "#machinery/api/apiextensions-v1.ts";
 import { defineKind, STATUS } from "../kind.ts";
+import { createdAtColumn, nameColumn } from "../printing.ts";
 
 export const CustomResourceDefinitionKind = defineKind<CustomResourceDefinition>({
   group: "apiextensions.k8s.io",
@@ -12,4 +13,5 @@ export const CustomResourceDefinitionKind = defineKind<CustomResourceDefinition>
   typeName: "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition",
   storagePrefix: "/registry/apiextensions.k8s.io/customresourcedefinitions",
   subresources: [STATUS],
+  columns: [nameColumn, createdAtColumn],
 });

@@ -1,5 +1,6 @@
 import type { ControllerRevision } from "#machinery/api/apps-v1.ts";
 import { defineKind } from "../kind.ts";
+import { ageColumn, column, nameColumn, NONE } from "../printing.ts";
 
 export const ControllerRevisionKind = defineKind<ControllerRevision>({
   group: "apps",
@@ -8,4 +9,18 @@ export const ControllerRevisionKind = defineKind<ControllerRevision>({
   plural: "controllerrevisions",
   scope: "Namespaced",
   typeName: "io.k8s.api.apps.v1.ControllerRevision",
+  columns: [
+    nameColumn,
+    column("Controller", "Controller of the object", controllerText),
+    column("Revision", "Position in the history of its controller.", ({ revision }) => revision),
+    ageColumn,
+  ],
 });
+
+/** `statefulset.apps/web` */
+function controllerText({ metadata }: ControllerRevision): string {
+  const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
+  if (owner === undefined) return NONE;
+  const group = owner.apiVersion.includes("/") ? `.${owner.apiVersion.slice(0, owner.apiVersion.indexOf("/"))}` : "";
+  return `${owner.kind.toLowerCase()}${group}/${owner.name}`;
+}

@@ -1,5 +1,6 @@
 import type { LimitRange } from "#machinery/api/core-v1.ts";
 import { defineKind } from "../kind.ts";
+import { createdAtColumn, nameColumn } from "../printing.ts";
 
 export const LimitRangeKind = defineKind<LimitRange>({
   group: "",
@@ -9,4 +10,5 @@ export const LimitRangeKind = defineKind<LimitRange>({
   shortNames: ["limits"],
   scope: "Namespaced",
   typeName: "io.k8s.api.core.v1.LimitRange",
+  columns: [nameColumn, createdAtColumn],
 });

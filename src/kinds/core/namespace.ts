@@ -1,5 +1,6 @@
 import type { Namespace } from "#machinery/api/core-v1.ts";
 import { ALL_VERBS, defineKind, STATUS } from "../kind.ts";
+import { ageColumn, column, nameColumn } from "../printing.ts";
 
 export const NamespaceKind = defineKind<Namespace>({
   group: "",
@@ -11,4 +12,5 @@ export const NamespaceKind = defineKind<Namespace>({
   typeName: "io.k8s.api.core.v1.Namespace",
   verbs: ALL_VERBS.filter((verb) => verb !== "deletecollection"),
   subresources: [{ name: "finalize", verbs: ["update"] }, STATUS],
+  columns: [nameColumn, column("Status", "The status of the namespace", ({ status }) => status?.phase ?? ""), ageColumn],
 });

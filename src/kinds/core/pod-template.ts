@@ -1,5 +1,6 @@
 import type { PodTemplate } from "#machinery/api/core-v1.ts";
 import { defineKind } from "../kind.ts";
+import { column, containerColumns, labelsText, nameColumn } from "../printing.ts";
 
 export const PodTemplateKind = defineKind<PodTemplate>({
   group: "",
@@ -8,4 +9,9 @@ export const PodTemplateKind = defineKind<PodTemplate>({
   plural: "podtemplates",
   scope: "Namespaced",
   typeName: "io.k8s.api.core.v1.PodTemplate",
+  columns: [
+    nameColumn,
+    ...containerColumns<PodTemplate>(({ template }) => template, "always"),
+    column("Pod Labels", "The labels for the pod template.", ({ template }) => labelsText(template?.metadata?.labels)),
+  ],
 });

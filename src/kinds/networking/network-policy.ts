@@ -1,5 +1,6 @@
 import type { NetworkPolicy } from "#machinery/api/networking-v1.ts";
 import { defineKind } from "../kind.ts";
+import { ageColumn, column, nameColumn, selectorText } from "../printing.ts";
 
 export const NetworkPolicyKind = defineKind<NetworkPolicy>({
   group: "networking.k8s.io",
@@ -9,4 +10,9 @@ export const NetworkPolicyKind = defineKind<NetworkPolicy>({
   shortNames: ["netpol"],
   scope: "Namespaced",
   typeName: "io.k8s.api.networking.v1.NetworkPolicy",
+  columns: [
+    nameColumn,
+    column("Pod-Selector", "Selects the pods the policy is about.", ({ spec }) => selectorText(spec?.podSelector)),
+    ageColumn,
+  ],
 });

@@ -1,5 +1,7 @@
 import type { ClusterRoleBinding } from "#machinery/api/rbac-v1.ts";
 import { defineKind } from "../kind.ts";
+import { ageColumn, column, nameColumn, wideColumn } from "../printing.ts";
+import { subjectsText } from "./subjects.ts";
 
 export const ClusterRoleBindingKind = defineKind<ClusterRoleBinding>({
   group: "rbac.authorization.k8s.io",
@@ -8,4 +10,12 @@ export const ClusterRoleBindingKind = defineKind<ClusterRoleBinding>({
   plural: "clusterrolebindings",
   scope: "Cluster",
   typeName: "io.k8s.api.rbac.v1.ClusterRoleBinding",
+  columns: [
+    nameColumn,
+    column("Role", "The role it grants.", ({ roleRef }) => `${roleRef?.kind ?? ""}/${roleRef?.name ?? ""}`),
+    ageColumn,
+    wideColumn("Users", "Users in the clusterRoleBinding", ({ subjects }) => subjectsText(subjects, "User")),
+    wideColumn("Groups", "Groups in the clusterRoleBinding", ({ subjects }) => subjectsText(subjects, "Group")),
+    wideColumn("ServiceAccounts", "ServiceAccounts in the clusterRoleBinding", ({ subjects }) => subjectsText(subjects, "ServiceAccount")),
+  ],
 });

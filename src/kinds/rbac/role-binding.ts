@@ -1,5 +1,7 @@
 import type { RoleBinding } from "#machinery/api/rbac-v1.ts";
 import { defineKind } from "../kind.ts";
+import { ageColumn, column, nameColumn, wideColumn } from "../printing.ts";
+import { subjectsText } from "./subjects.ts";
 
 export const RoleBindingKind = defineKind<RoleBinding>({
   group: "rbac.authorization.k8s.io",
@@ -8,4 +10,12 @@ export const RoleBindingKind = defineKind<RoleBinding>({
   plural: "rolebindings",
   scope: "Namespaced",
   typeName: "io.k8s.api.rbac.v1.RoleBinding",
+  columns: [
+    nameColumn,
+    column("Role", "The role it grants.", ({ roleRef }) => `${roleRef?.kind ?? ""}/${roleRef?.name ?? ""}`),
+    ageColumn,
+    wideColumn("Users", "Users in the roleBinding", ({ subjects }) => subjectsText(subjects, "User")),
+    wideColumn("Groups", "Groups in the roleBinding", ({ subjects }) => subjectsText(subjects, "Group")),
+    wideColumn("ServiceAccounts", "ServiceAccounts in the roleBinding", ({ subjects }) => subjectsText(subjects, "ServiceAccount")),
+  ],
 });

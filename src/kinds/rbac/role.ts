@@ -1,5 +1,6 @@
 import type { Role } from "#machinery/api/rbac-v1.ts";
 import { defineKind } from "../kind.ts";
+import { createdAtColumn, nameColumn } from "../printing.ts";
 
 export const RoleKind = defineKind<Role>({
   group: "rbac.authorization.k8s.io",
@@ -8,4 +9,5 @@ export const RoleKind = defineKind<Role>({
   plural: "roles",
   scope: "Namespaced",
   typeName: "io.k8s.api.rbac.v1.Role",
+  columns: [nameColumn, createdAtColumn],
 });
