@@ -1,3 +1,5 @@
+import { unreachable } from "#base/invariant.ts";
+
 /**
  * One complaint about one field, in upstream's words (k8s.io/apimachinery field errors).
  * `field` is a path such as `spec.ports[0].port` or `metadata.labels[app]`.
@@ -48,6 +50,8 @@ export function fieldErrorBody(error: FieldError): string {
       return `Too long: may not be more than ${error.max} bytes`;
     case "TooMany":
       return `Too many: ${error.actual}: must have at most ${error.max} item${error.max === 1 ? "" : "s"}`;
+    default:
+      return unreachable(error);
   }
 }
 
