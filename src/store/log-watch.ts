@@ -49,10 +49,17 @@ export function createLogWatches(index: VersionIndex, valueOf: (version: Version
 
       function wake() {
         if (waiting === undefined) return;
-        const batch = pull();
-        if (batch === undefined) return;
-        waiting.resolve({ done: false, value: batch });
-        waiting = undefined;
+        const reader = waiting;
+        try {
+          const batch = pull();
+          if (batch === undefined) return;
+          waiting = undefined;
+          reader.resolve({ done: false, value: batch });
+        } catch (cause) {
+          waiting = undefined;
+          reader.reject(cause);
+          end();
+        }
       }
 
       function end() {
@@ -67,10 +74,10 @@ export function createLogWatches(index: VersionIndex, valueOf: (version: Version
       function next(): Promise<IteratorResult<ChangeBatch, undefined>> {
         invariant(waiting === undefined, "a watch is read by one reader");
         if (ended) return Promise.resolve(finished);
-        const batch = pull();
-        if (batch !== undefined) return Promise.resolve({ done: false, value: batch });
         waiting = deferred();
-        return waiting.promise;
+        const { promise } = waiting;
+        wake();
+        return promise;
       }
 
       function pull(): ChangeBatch | undefined {

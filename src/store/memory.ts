@@ -1,6 +1,6 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import type { Clock } from "#base/clock.ts";
-import { invariant, required } from "#base/invariant.ts";
+import { required } from "#base/invariant.ts";
 import {
   type Commit,
   FutureRevisionError,
@@ -95,7 +95,6 @@ export function createMemoryStore({ clock }: { readonly clock: Clock }): Store {
 
   function commit(write: Write): Commit {
     const key = "put" in write ? write.put : write.delete;
-    invariant(key !== "", "a key has at least one byte");
     const head = index.head(key);
     const decision = decideWrite(write, head, (index.revision + 1) as Revision);
     if (!decision.ok) return { ok: false, because: decision.because, current: read(head) };
