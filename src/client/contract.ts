@@ -123,6 +123,8 @@ export interface WorkQueue<K extends string = string> {
 
 export interface EventNote {
   readonly about: KubeObject;
+  /** The part of the object: `spec.containers{kubia}`. */
+  readonly fieldPath?: string;
   readonly type: "Normal" | "Warning";
   readonly reason: string;
   readonly message: string;
