@@ -1,4 +1,4 @@
-import type { FieldFacts, SchemaTable, TypeFacts } from "#machinery/schema/table.ts";
+import { type FieldFacts, goTypeOf, type SchemaTable, type TypeFacts } from "#machinery/schema/table.ts";
 import type { GoField, GoPackage, GoStruct } from "./go-types.ts";
 import type { ApiPackage } from "./packages.ts";
 
@@ -101,8 +101,10 @@ export function buildTable(sources: readonly Source[], origin: string): SchemaTa
     const values = enumValues(source, field.type);
     const mergeKey = field.tags["patchMergeKey"];
     const strategy = field.tags["patchStrategy"];
+    const t = resolve(source, field.type.replace(/^\*/, ""));
+    const goType = goTypeName(source, field.type.replace(/^\*/, ""));
     return {
-      t: resolve(source, field.type.replace(/^\*/, "")),
+      t,
       n,
       ...(omitempty ? { o: 1 as const } : {}),
       ...(field.type.startsWith("*") ? { p: 1 as const } : {}),
@@ -115,7 +117,20 @@ export function buildTable(sources: readonly Source[], origin: string): SchemaTa
       ...(strategy === undefined ? {} : { ps: strategy }),
       ...(fallback === undefined ? {} : parsedDefault(fallback)),
       ...(values === undefined ? {} : { e: values }),
+      ...(goType === goTypeOf(t) ? {} : { g: goType }),
     };
+  }
+
+  /** The type as Go prints it: package name and type name. */
+  function goTypeName(source: Source, goType: string): string {
+    if (goType.startsWith("*")) return `*${goTypeName(source, goType.slice(1))}`;
+    if (goType.startsWith("[]")) return goType === "[]byte" ? "[]uint8" : `[]${goTypeName(source, goType.slice(2))}`;
+    const map = /^map\[([\w.]+)\](.+)$/.exec(goType);
+    if (map?.[1] !== undefined && map[2] !== undefined) return `map[${goTypeName(source, map[1])}]${goTypeName(source, map[2])}`;
+    if (/^(string|bool|int|int32|int64|uint8|float64|interface\{\})$/.test(goType)) return goType;
+    if (/^(types|resource|intstr|runtime)\./.test(goType)) return goType;
+    const [owner, name] = locate(source, goType);
+    return `${owner?.api.version ?? "v1"}.${name}`;
   }
 
   function enumValues(source: Source, goType: string): readonly string[] | undefined {

@@ -23,7 +23,8 @@ export interface TypeFacts {
 export interface FieldFacts {
   /**
    * Type: `string`, `boolean`, `int32`, `int64`, `double`, `bytes` (base64), `quantity`, `intOrString`, `time`, `microTime`,
-   * `duration`, `raw` (any JSON object), `json` (any JSON), `fieldsV1`; `[]T` a list, `{}T` a map from string, `@name` a type of the table.
+   * `duration`, `raw` (any JSON object), `json` (any JSON), `fieldsV1`, `jsonSchemaOrArray`, `jsonSchemaOrBool`,
+   * `jsonSchemaOrStringArray`; `[]T` a list, `{}T` a map from string, `@name` a type of the table.
    */
   readonly t: string;
   /** Protobuf field number; 0 when the field is not in protobuf. */
@@ -49,4 +50,31 @@ export interface FieldFacts {
   readonly d?: unknown;
   /** Values of an enum. */
   readonly e?: readonly string[];
+  /** The Go type where it is not `goTypeOf(t)`: upstream's decoding errors print it. */
+  readonly g?: string;
+}
+
+const GO_SCALARS: Readonly<Record<string, string>> = {
+  boolean: "bool",
+  double: "float64",
+  bytes: "[]uint8",
+  quantity: "resource.Quantity",
+  intOrString: "intstr.IntOrString",
+  time: "v1.Time",
+  microTime: "v1.MicroTime",
+  duration: "v1.Duration",
+  raw: "runtime.RawExtension",
+  json: "v1.JSON",
+  fieldsV1: "v1.FieldsV1",
+  jsonSchemaOrArray: "v1.JSONSchemaPropsOrArray",
+  jsonSchemaOrBool: "v1.JSONSchemaPropsOrBool",
+  jsonSchemaOrStringArray: "v1.JSONSchemaPropsOrStringArray",
+};
+
+/** The Go type that a `t` stands for unless the field says otherwise: `[]v1.Container`. */
+export function goTypeOf(t: string): string {
+  if (t.startsWith("[]")) return `[]${goTypeOf(t.slice(2))}`;
+  if (t.startsWith("{}")) return `map[string]${goTypeOf(t.slice(2))}`;
+  if (t.startsWith("@")) return t.split(".").slice(-2).join(".");
+  return GO_SCALARS[t] ?? t;
 }
