@@ -16,7 +16,7 @@ export interface EgressOptions {
 }
 
 /** The table on a node that gives pods a way out; replaced as a whole and atomically. */
-export const EGRESS_TABLE = "navarch-egress";
+export const EGRESS_TABLE = "navarch_egress";
 
 /** Text for `nft -f -`: pods that talk to the world outside of the cluster do so by their node's address. */
 export function renderEgress({ podCidrs, withoutNat }: EgressOptions): string {

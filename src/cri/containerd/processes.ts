@@ -59,12 +59,12 @@ export function sendSignal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** The network namespace of a process, or the one bound to a file, as a number that is equal for equal namespaces. */
+/** The network namespace of a process, or the one bound to a file, as a number that is equal for equal namespaces; undefined where it is gone or hidden. */
 export async function networkNamespaceOf(place: number | string): Promise<number | undefined> {
   try {
     return (await stat(typeof place === "number" ? `/proc/${place}/ns/net` : place)).ino;
   } catch (cause) {
-    if (hasCode(cause, "ENOENT", "ESRCH")) return undefined;
+    if (hasCode(cause, "ENOENT", "ESRCH", "EACCES")) return undefined;
     throw cause;
   }
 }
