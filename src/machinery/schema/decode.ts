@@ -1,3 +1,4 @@
+import { unreachable } from "#base/invariant.ts";
 import type { KubeObject } from "#machinery/object.ts";
 import { cloneJson, isPlainObject, type PlainObject, setMember } from "#machinery/plain.ts";
 import { canonicalQuantity, QuantityError } from "#machinery/quantity.ts";
@@ -119,7 +120,7 @@ function keeps({ facts, type }: SchemaField, value: unknown): boolean {
     case "struct":
       return facts.z === undefined || hasMembers(value as object);
     default:
-      return true;
+      return unreachable(type);
   }
 }
 
@@ -141,7 +142,7 @@ function zeroOf({ facts, type }: SchemaField, context: Context): unknown {
     case "scalar":
       return zeroScalar(type.scalar, facts.o !== undefined);
     default:
-      return undefined;
+      return unreachable(type);
   }
 }
 
@@ -166,8 +167,15 @@ function zeroScalar(scalar: ScalarName, omitted: boolean): unknown {
     case "string":
     case "bytes":
       return omitted ? undefined : "";
-    default:
+    case "raw":
+    case "json":
+    case "fieldsV1":
+    case "jsonSchemaOrArray":
+    case "jsonSchemaOrBool":
+    case "jsonSchemaOrStringArray":
       return undefined;
+    default:
+      return unreachable(scalar);
   }
 }
 
@@ -183,7 +191,7 @@ function decodeValue(type: ValueType, value: unknown, goType: string, context: C
     case "map":
       return decodeMap(type.of, value, goType, context);
     default:
-      return undefined;
+      return unreachable(type);
   }
 }
 
@@ -212,8 +220,10 @@ function elementType(type: ValueType): string {
       return `[]${elementType(type.of)}`;
     case "map":
       return `map[string]${elementType(type.of)}`;
-    default:
+    case "scalar":
       return GO_ELEMENTS[type.scalar] ?? type.scalar;
+    default:
+      return unreachable(type);
   }
 }
 const GO_ELEMENTS: Readonly<Partial<Record<ScalarName, string>>> = { boolean: "bool", double: "float64", bytes: "[]uint8" };
@@ -227,8 +237,10 @@ function zeroElement(type: ValueType, context: Context): unknown {
       return [];
     case "map":
       return {};
-    default:
+    case "scalar":
       return zeroScalar(type.scalar, false) ?? null;
+    default:
+      return unreachable(type);
   }
 }
 
@@ -268,13 +280,15 @@ function decodeScalar(scalar: ScalarName, value: unknown, goType: string, contex
     case "jsonSchemaOrStringArray":
       return decodeSchemaUnion(scalar, value, context);
     default:
-      return undefined;
+      return unreachable(scalar);
   }
 }
 
+const MAX_INT64 = Number(2n ** 63n - 1n);
+
 function decodeInteger(value: unknown, short: boolean, goType: string, context: Context): number {
   if (typeof value !== "number") mismatch(value, goType, context);
-  const max = short ? 2147483647 : 9223372036854775807;
+  const max = short ? 2147483647 : MAX_INT64;
   if (!Number.isInteger(value) || value > max || value < -max - 1) mismatch(value, goType, context, `number ${value}`);
   return value;
 }
