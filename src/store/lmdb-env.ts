@@ -1,5 +1,5 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
-import { type Database, open, type PutOptions, type RootDatabase } from "lmdb";
+import { type Database, open, type PutOptions, type RootDatabase, type RootDatabaseOptions } from "lmdb";
 import { type LeaseId, type Revision, StoreUnavailableError } from "./contract.ts";
 import { prepareDataFile, protectDataFiles } from "./data-file.ts";
 import { decodeRecord, encodeRecord, PAGE_SIZE } from "./lmdb-record.ts";
@@ -24,8 +24,8 @@ export interface LoadedEnv extends LoadedVersions {
 
 /** The LMDB file: records by revision, leases by id, and a few facts. */
 export interface LmdbEnv {
-  /** Reads and checks every record. Called once, before anything is written. `keep` may take the values, which are let go otherwise. */
-  load(keep: (version: Version) => void): Promise<LoadedEnv>;
+  /** Reads and checks every record. Called once, before anything is written. The values stay in the file. */
+  load(): Promise<LoadedEnv>;
   /** All of it or nothing, on disk when it resolves. */
   write(records: readonly Record[]): Promise<void>;
   /** The value of a version that is on disk. */
@@ -91,11 +91,13 @@ async function useEnv(folder: string, root: RootDatabase, missing: number): Prom
     );
   }
   const leases: Database<number, string> = root.openDB({ name: "leases", encoding: "json" });
-  const versions: Database<Buffer, number> = root.openDB({ name: "versions", encoding: "binary" });
-  const append = versions.put.bind(versions) as (revision: number, record: Buffer, options: PutOptions) => Promise<boolean>;
+  // Two views of one database: lmdb hands the record to the decoder in a buffer that it uses again, so that nothing is copied twice.
+  const versions = openVersions(root, true);
+  const heads = openVersions(root, false);
+  const append = versions.put.bind(versions) as (revision: number, version: Version, options: PutOptions) => Promise<boolean>;
 
   return {
-    async load(keep) {
+    async load() {
       const compactRevision = readNumber("compactRevision") as Revision;
       const held = new Map<string, Version>(); // newest at or below compactRevision
       const later: Version[] = [];
@@ -104,11 +106,10 @@ async function useEnv(folder: string, root: RootDatabase, missing: number): Prom
       try {
         for (let start = 0, more = true; more; ) {
           more = false;
-          for (const { key, value } of versions.getRange({ start, limit: LOAD_STEP })) {
+          for (const { key, value: version } of heads.getRange({ start, limit: LOAD_STEP })) {
             more = true;
             start = key + 1;
-            const version = decodeRecord(key as Revision, value);
-            if (version === undefined) throw new Error(`the record of revision ${key} does not match its checksum`);
+            if (version?.revision !== key) throw new Error(`the record of revision ${key} does not match its checksum`);
             if (key <= compactRevision) {
               const before = held.get(version.key);
               if (before !== undefined) garbage.push(before.revision);
@@ -121,7 +122,6 @@ async function useEnv(folder: string, root: RootDatabase, missing: number): Prom
               last = key;
               later.push(version);
             }
-            keep(version);
           }
           await yieldToLoop();
         }
@@ -142,7 +142,7 @@ async function useEnv(folder: string, root: RootDatabase, missing: number): Prom
       const puts: Promise<boolean>[] = [];
       const batch = root.batch(() => {
         for (const record of records) {
-          if ("put" in record) puts.push(append(record.put.revision, encodeRecord(record.put), { append: true }));
+          if ("put" in record) puts.push(append(record.put.revision, record.put, { append: true }));
           else if ("forget" in record) for (const revision of record.forget) puts.push(versions.remove(revision));
           else if ("compactRevision" in record) puts.push(meta.put("compactRevision", record.compactRevision));
           else if ("grant" in record) puts.push(leases.put(record.grant, record.ttlSeconds), meta.put("lastLease", record.lastLease));
@@ -156,14 +156,14 @@ async function useEnv(folder: string, root: RootDatabase, missing: number): Prom
       }
     },
     read(version) {
-      let record = versions.get(version.revision);
-      if (record === undefined) {
+      let found = versions.get(version.revision);
+      if (found === undefined) {
         root.resetReadTxn(); // this turn's snapshot may be from before the version
-        record = versions.get(version.revision);
+        found = versions.get(version.revision);
       }
-      const value = record === undefined ? undefined : decodeRecord(version.revision, record)?.value;
-      if (value === undefined) throw damaged(folder, new Error(`revision ${version.revision} of "${version.key}" cannot be read`));
-      return value;
+      if (found?.revision !== version.revision || found.value === undefined)
+        throw damaged(folder, new Error(`revision ${version.revision} of "${version.key}" cannot be read`));
+      return found.value;
     },
     lastRevision() {
       root.resetReadTxn();
@@ -181,6 +181,12 @@ async function useEnv(folder: string, root: RootDatabase, missing: number): Prom
     if (typeof value === "number") return value;
     throw damaged(folder, new Error(`"${name}" is ${JSON.stringify(value)}`));
   }
+}
+
+function openVersions(root: RootDatabase, withValue: boolean): Database<Version | undefined, number> {
+  const encoder = { encode: encodeRecord, decode: (record: Buffer) => decodeRecord(record, withValue) };
+  const options: RootDatabaseOptions = { encoding: "binary", encoder }; // the type of openDB's options leaves it out
+  return root.openDB("versions", options);
 }
 
 /** lmdb rejects with a general error that carries a promise of the real one. */

@@ -47,22 +47,29 @@ export function encodeRecord(version: Version): Buffer {
   return record;
 }
 
-/** Undefined when `record` is not what was written under `revision`. */
-export function decodeRecord(revision: Revision, record: Uint8Array): Version | undefined {
-  const buffer = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
-  if (buffer.length < HEADER || crc32(buffer.subarray(4)) !== buffer.readUInt32LE(0) || buffer.readDoubleLE(8) !== revision)
-    return undefined;
-  const leaseAt = HEADER + buffer.readUInt16LE(6);
-  const valueAt = leaseAt + buffer.readUInt8(5);
-  const key = buffer.toString("utf8", HEADER, leaseAt) as Key;
-  const deleted = buffer[4] === 1;
+/**
+ * The version in `record`; undefined when it is not as it was written. Nothing of `record` is kept: the value is a copy, and left out
+ * unless asked for.
+ */
+export function decodeRecord(record: Buffer, withValue: boolean): Version | undefined {
+  const { length } = record;
+  if (length < HEADER || crc32(record.subarray(4, length)) !== record.readUInt32LE(0)) return undefined;
+  const leaseAt = HEADER + record.readUInt16LE(6);
+  const valueAt = leaseAt + record.readUInt8(5);
+  const key = record.toString("utf8", HEADER, leaseAt) as Key;
+  const deleted = record[4] === 1;
+  let value: Buffer | undefined;
+  if (withValue && !deleted) {
+    value = Buffer.allocUnsafe(length - valueAt);
+    record.copy(value, 0, valueAt, length);
+  }
   return {
     key,
-    revision,
-    createRevision: buffer.readDoubleLE(16) as Revision,
+    revision: record.readDoubleLE(8) as Revision,
+    createRevision: record.readDoubleLE(16) as Revision,
     deleted,
-    lease: valueAt === leaseAt ? undefined : (buffer.toString("latin1", leaseAt, valueAt) as LeaseId),
-    size: recordSize(key.length, buffer.length - valueAt),
-    value: deleted ? undefined : buffer.subarray(valueAt),
+    lease: valueAt === leaseAt ? undefined : (record.toString("latin1", leaseAt, valueAt) as LeaseId),
+    size: recordSize(key.length, length - valueAt),
+    value,
   };
 }

@@ -56,7 +56,7 @@ export async function openLmdbStore({ path, clock, log }: LmdbStoreDeps, options
   const values = createValueCache(cacheBytes);
   let loaded: LoadedEnv;
   try {
-    loaded = await env.load((version) => values.keep(version));
+    loaded = await env.load();
   } catch (cause) {
     await env.close();
     throw cause;
