@@ -1,24 +1,22 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Clock } from "#base/clock.ts";
 import { hasCode, writeFileAtomic } from "#base/node/files.ts";
-import { createCa } from "#pki/ca.ts";
+import { type Ca, createCa, loadCa } from "#pki/certificate.ts";
 
 const TOKEN_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
 
-export interface ClusterCa {
-  readonly cert: string;
-  readonly key: string;
-}
+const CA_DAYS = 3650;
 
 /** The cluster's CA below `<dir>/pki`, made on first use. */
-export async function ensureClusterCa(dir: string): Promise<ClusterCa> {
+export async function ensureClusterCa(dir: string, clock: Clock): Promise<Ca> {
   const [certFile, keyFile] = [join(dir, "pki", "ca.crt"), join(dir, "pki", "ca.key")];
-  const [cert, key] = await Promise.all([readIfThere(certFile), readIfThere(keyFile)]);
-  if (cert !== undefined && key !== undefined) return { cert, key };
-  const ca = await createCa({ commonName: `navarch-ca-${randomBytes(4).toString("hex")}` });
-  await writeFileAtomic(keyFile, ca.key);
-  await writeFileAtomic(certFile, ca.cert, { mode: 0o644 });
+  const [certPem, keyPem] = await Promise.all([readIfThere(certFile), readIfThere(keyFile)]);
+  if (certPem !== undefined && keyPem !== undefined) return loadCa({ certPem, keyPem });
+  const ca = await createCa({ cn: `navarch-ca-${randomBytes(4).toString("hex")}`, days: CA_DAYS, now: clock.now() });
+  await writeFileAtomic(keyFile, ca.keyPem);
+  await writeFileAtomic(certFile, ca.certPem, { mode: 0o644 });
   return ca;
 }
 

@@ -61,7 +61,7 @@ export async function up(options: UpOptions, { roots, progress, clock }: UpDeps,
   await mkdir(place.state, { recursive: true, mode: 0o700 });
   await mkdir(place.run, { recursive: true, mode: 0o700 });
   await writeClusterConfig(place, config);
-  await Promise.all([ensureClusterCa(place.server), ensureJoinToken(place.joinToken)]);
+  await Promise.all([ensureClusterCa(place.server, clock), ensureJoinToken(place.joinToken)]);
 
   if (config.simulate) await startSimulated(config, place, progress);
   else await startReal(config, place, { roots, progress, clock }, signal);
