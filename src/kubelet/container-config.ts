@@ -1,10 +1,10 @@
-import type { ContainerConfig, Device, Image, Mount } from "#cri/contract.ts";
+import type { ContainerConfig, Device, Mount } from "#cri/contract.ts";
 import type { Container, Pod } from "#machinery/api/core-v1.ts";
 import type { Stored } from "#machinery/object.ts";
 import { expand } from "./expand.ts";
 import { ANNOTATION, containerHash, containerLogPath, type ContainerType, LABEL, namespaceOf } from "./names.ts";
 import { linuxResources } from "./resources.ts";
-import { containerSecurityContext } from "./security-context.ts";
+import { containerSecurityContext, type ImageUser } from "./security-context.ts";
 import type { EnvPair } from "./service-env.ts";
 
 export interface ContainerFacts {
@@ -12,7 +12,7 @@ export interface ContainerFacts {
   readonly restartCount: number;
   /** What the runtime calls the image: its id. */
   readonly imageRef: string;
-  readonly image: Pick<Image, "uid" | "username">;
+  readonly image: ImageUser;
   readonly env: readonly EnvPair[];
   readonly mounts: readonly Mount[];
   readonly devices: readonly Device[];
@@ -56,7 +56,7 @@ export function containerConfig(pod: Stored<Pod>, container: Container, facts: C
     tty: container.tty === true,
     linux: {
       resources: linuxResources(pod, container, memoryCapacity),
-      securityContext: containerSecurityContext(pod, container, { uid: image.uid, username: image.username }),
+      securityContext: containerSecurityContext(pod, container, image),
     },
   };
 }

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { arch, cpus, freemem, release, totalmem } from "node:os";
 import { dirname } from "node:path";
 import type { Clock } from "#base/clock.ts";
@@ -62,6 +62,7 @@ export function createLinuxHost({ clock }: { readonly clock: Clock }, options: L
     async writeFile(path, content, { mode = 0o644 }) {
       await mkdir(dirname(path), { recursive: true, mode: 0o755 });
       await writeFile(path, content, { mode });
+      await chmod(path, mode); // not at creation alone: the umask would take bits away
     },
     async readTail(path, maxBytes) {
       try {

@@ -1,0 +1,176 @@
+import type { Clock } from "#base/clock.ts";
+import type { Container, Pod, Probe } from "#machinery/api/core-v1.ts";
+import type { Stored } from "#machinery/object.ts";
+import { allContainers } from "../names.ts";
+import type { ContainerProbes } from "../plan.ts";
+import type { RecordPodEvent } from "../pod-events.ts";
+import { latest, type PodRuntime, readySandbox, type RuntimeContainer } from "../pod-runtime.ts";
+import { type HandlerDeps, runHandler } from "./handler.ts";
+import { afterAnswer, initialState, PROBE_DEFAULTS, type ProbeState, type ProbeType } from "./thresholds.ts";
+
+export interface ProbeWorkersDeps extends HandlerDeps {
+  readonly clock: Clock;
+  readonly record: RecordPodEvent;
+  /** Runs work until its signal aborts. */
+  readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
+  /** A result of this pod has changed. */
+  readonly onChange: (uid: string) => void;
+}
+
+/**
+ * Probes running containers: one worker per container and probe, from the container's start to its end.
+ *
+ * P1. Liveness and readiness wait until the startup probe has succeeded.
+ * P2. After a failed startup or liveness probe the worker rests: the container is about to be replaced.
+ * P3. A pod that terminates is probed for readiness only.
+ */
+export interface ProbeWorkers {
+  /** Starts and ends workers so that they fit the pod. Addresses and specs of later calls count from then on. */
+  update(pod: Stored<Pod>, runtime: PodRuntime): void;
+  /** By container id; containers without probes are absent. */
+  results(uid: string): ReadonlyMap<string, ContainerProbes>;
+  stop(uid: string): void;
+}
+
+interface Worker {
+  readonly abort: AbortController;
+  readonly type: ProbeType;
+  readonly containerId: string;
+  state: ProbeState;
+  /** Aborted to end the wait before the next probe. */
+  hurry: AbortController;
+}
+
+const TYPES: readonly ProbeType[] = ["startup", "liveness", "readiness"];
+
+export function createProbeWorkers(deps: ProbeWorkersDeps): ProbeWorkers {
+  const { clock, record, spawn, onChange } = deps;
+  const byPod = new Map<string, { pod: Stored<Pod>; runtime: PodRuntime; readonly workers: Map<string, Worker> }>();
+
+  return {
+    update(pod, runtime) {
+      const { uid } = pod.metadata;
+      let entry = byPod.get(uid);
+      if (entry === undefined) byPod.set(uid, (entry = { pod, runtime, workers: new Map() }));
+      entry.pod = pod;
+      entry.runtime = runtime;
+      const wanted = new Set<string>();
+      for (const { container } of allContainers(pod)) {
+        const running = latest(runtime, container.name);
+        if (running?.state !== "running") continue;
+        for (const type of TYPES) {
+          const probe = probeOf(container, type);
+          if (probe === undefined || (pod.metadata.deletionTimestamp !== undefined && type !== "readiness")) continue; // P3
+          const key = `${running.id}/${type}`;
+          wanted.add(key);
+          if (!entry.workers.has(key)) start(uid, container.name, running, type, entry.workers, key);
+        }
+      }
+      for (const [key, worker] of entry.workers) {
+        if (wanted.has(key)) continue;
+        worker.abort.abort();
+        entry.workers.delete(key);
+      }
+    },
+    results(uid) {
+      const entry = byPod.get(uid);
+      const results = new Map<string, ContainerProbes>();
+      for (const { containerId, type, state } of entry?.workers.values() ?? []) {
+        const before = results.get(containerId) ?? { startup: "none", liveness: "none", readiness: "none" };
+        const said = state.result === "unknown" ? "pending" : state.result;
+        results.set(containerId, { ...before, [type]: said });
+      }
+      return results;
+    },
+    stop(uid) {
+      for (const worker of byPod.get(uid)?.workers.values() ?? []) worker.abort.abort();
+      byPod.delete(uid);
+    },
+  };
+
+  function start(uid: string, name: string, running: RuntimeContainer, type: ProbeType, workers: Map<string, Worker>, key: string) {
+    const worker: Worker = {
+      abort: new AbortController(),
+      type,
+      containerId: running.id,
+      state: initialState(type),
+      hurry: new AbortController(),
+    };
+    workers.set(key, worker);
+    spawn(`${type} probe of ${name}`, (outer) => run(uid, name, running, worker, AbortSignal.any([outer, worker.abort.signal])));
+  }
+
+  async function run(uid: string, name: string, running: RuntimeContainer, worker: Worker, signal: AbortSignal) {
+    const first = specOf(uid, name, worker.type);
+    if (first === undefined) return;
+    const delayMs = (first.initialDelaySeconds ?? 0) * 1000;
+    await clock.sleep(Math.max(0, running.startedAt + delayMs - clock.now()), signal);
+    while (!signal.aborted) {
+      const entry = byPod.get(uid);
+      const container = containerOf(uid, name);
+      const probe = specOf(uid, name, worker.type);
+      if (entry === undefined || container === undefined || probe === undefined) return;
+      if (isDue(entry.workers, worker)) await probeOnce(uid, entry.pod, entry.runtime, container, probe, worker, signal);
+      await clock.sleep((probe.periodSeconds ?? PROBE_DEFAULTS.periodSeconds) * 1000, AbortSignal.any([signal, worker.hurry.signal]));
+      if (worker.hurry.signal.aborted) worker.hurry = new AbortController();
+    }
+  }
+
+  function isDue(workers: ReadonlyMap<string, Worker>, worker: Worker): boolean {
+    if (worker.type === "startup") return worker.state.result === "unknown";
+    const startup = workers.get(`${worker.containerId}/startup`);
+    if (startup !== undefined && startup.state.result !== "success") return false; // P1
+    return worker.type === "readiness" || worker.state.result !== "failure"; // P2
+  }
+
+  async function probeOnce(
+    uid: string,
+    pod: Stored<Pod>,
+    runtime: PodRuntime,
+    container: Container,
+    probe: Probe,
+    worker: Worker,
+    signal: AbortSignal,
+  ) {
+    const podIp = readySandbox(runtime)?.ips[0] ?? pod.status?.hostIP ?? "";
+    const timeoutSeconds = probe.timeoutSeconds ?? PROBE_DEFAULTS.timeoutSeconds;
+    let answer;
+    try {
+      answer = await runHandler(deps, probe, { container, containerId: worker.containerId, podIp, timeoutSeconds }, signal);
+    } catch (cause) {
+      if (signal.aborted) return;
+      throw cause;
+    }
+    if (signal.aborted) return;
+    report(pod, container, worker.type, answer.outcome, answer.output);
+    const next = afterAnswer(worker.state, probe, answer);
+    const changed = next.result !== worker.state.result;
+    worker.state = next;
+    if (!changed) return;
+    if (worker.type === "startup" && next.result === "success") {
+      for (const other of byPod.get(uid)?.workers.values() ?? []) if (other.containerId === worker.containerId) other.hurry.abort();
+    }
+    onChange(uid);
+  }
+
+  function report(pod: Stored<Pod>, container: Container, type: ProbeType, outcome: string, output: string) {
+    const label = `${type.charAt(0).toUpperCase()}${type.slice(1)}`;
+    if (outcome === "failure") record(pod, container, "Warning", "Unhealthy", `${label} probe failed: ${output}`);
+    else if (outcome === "error") record(pod, container, "Warning", "Unhealthy", `${label} probe errored: ${output}`);
+    else if (outcome === "warning") record(pod, container, "Warning", "ProbeWarning", `${label} probe warning: ${output}`);
+  }
+
+  function containerOf(uid: string, name: string): Container | undefined {
+    const pod = byPod.get(uid)?.pod;
+    return pod === undefined ? undefined : allContainers(pod).find(({ container }) => container.name === name)?.container;
+  }
+
+  function specOf(uid: string, name: string, type: ProbeType): Probe | undefined {
+    const container = containerOf(uid, name);
+    return container === undefined ? undefined : probeOf(container, type);
+  }
+}
+
+function probeOf(container: Container, type: ProbeType): Probe | undefined {
+  return type === "startup" ? container.startupProbe : type === "liveness" ? container.livenessProbe : container.readinessProbe;
+}
