@@ -58,7 +58,9 @@ export async function startContainerd({ clock }: { clock: Clock }, options: Star
   await writeFileAtomic(layout.config, config);
   const log = await open(layout.log, "a", 0o600);
   const logStart = (await log.stat()).size;
-  const argv = [...(netns === undefined ? [] : ["nsenter", `--net=${netns}`]), program, "--config", layout.config];
+  // On the command line too: a configuration that forgot them would make containerd take over the machine's own directories.
+  const places = ["--root", layout.root, "--state", layout.state, "--address", layout.socket];
+  const argv = [...(netns === undefined ? [] : ["nsenter", `--net=${netns}`]), program, "--config", layout.config, ...places];
   let failure: Error | undefined;
   let pid: number | undefined;
   try {
@@ -141,8 +143,8 @@ async function terminate(pid: number, clock: Clock, signal: AbortSignal): Promis
 async function endOfLog(path: string, from: number): Promise<string> {
   const text = (await readFile(path)).subarray(from).toString("utf8");
   const lines = text.split("\n").filter((line) => line !== "");
-  const bad = lines.filter((line) => /level=(?:error|fatal)|^containerd:|^nsenter:/.test(line));
-  return (bad.length > 0 ? bad : lines).slice(-3).join("; ");
+  const said = [/^(?:containerd|nsenter):|level=fatal/, /level=error/, /./].map((pattern) => lines.filter((line) => pattern.test(line)));
+  return (said.find((matching) => matching.length > 0) ?? []).slice(-3).join("; ");
 }
 
 async function bootId(): Promise<string> {
