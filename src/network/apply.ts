@@ -3,7 +3,7 @@ import { exec, execResult } from "#base/node/exec.ts";
 import { hasCode } from "#base/node/files.ts";
 import type { Family } from "./cidr.ts";
 import { classifyRouteError, NetworkError } from "./error.ts";
-import { diffRoutes, ROUTE_PROTOCOL, type Route, type RouteChange } from "./plan.ts";
+import { diffRoutes, LOOPBACK, ROUTE_PROTOCOL, type Route, type RouteChange } from "./plan.ts";
 import { EGRESS_TABLE, type EgressOptions, nodeSysctls, renderEgress, renderRouteChange } from "./render.ts";
 
 export interface ApplyOptions {
@@ -22,6 +22,7 @@ interface IpRoute {
   readonly type?: string;
   readonly dst: string;
   readonly gateway?: string;
+  readonly dev?: string;
 }
 
 /** The routes of ours that the kernel has, in its main table. */
@@ -31,10 +32,10 @@ export async function readRoutes({ netns, signal }: ApplyOptions): Promise<reado
       signal,
     });
     const routes = JSON.parse(text.trim() || "[]") as readonly IpRoute[];
-    return routes.map(({ dst, gateway }) => {
+    return routes.map(({ type, dst, gateway, dev }) => {
       const destination =
         dst === "default" ? (family === 4 ? "0.0.0.0/0" : "::/0") : dst.includes("/") ? dst : `${dst}/${family === 4 ? 32 : 128}`;
-      return { family, destination, gateway };
+      return { family, destination, gateway: gateway ?? (type === undefined && dev === LOOPBACK ? LOOPBACK : undefined) };
     });
   };
   const [four, six] = await Promise.all([read(4), read(6)]);

@@ -12,8 +12,15 @@ export interface NodeRoutes {
 export interface Route {
   readonly family: Family;
   readonly destination: string;
+  /** LOOPBACK hands packets to the node itself. */
   readonly gateway: string | undefined;
 }
+
+/**
+ * In place of a gateway: the destination's packets go nowhere by themselves. Service addresses need such a route, as a node
+ * without a default route would otherwise refuse to send before the proxy's rules have seen the packet and rewritten it.
+ */
+export const LOOPBACK = "lo";
 
 export type RouteChange = { readonly do: "replace" | "delete"; readonly route: Route };
 
@@ -22,11 +29,20 @@ export const ROUTE_PROTOCOL = 99;
 
 /**
  * Routes that `self` should have: every other node's pod range by that node's address, and, for the whole cluster's range,
- * a refusal, so that packets to pods that do not exist (yet) never leave by the default route. Nodes without an address
+ * a refusal, so that packets to pods that do not exist (yet) never leave by the default route; and the way to Services. Nodes without an address
  * or range of a family get no route of it. Sorted; nothing here depends on the order of `nodes`.
  */
-export function planRoutes(nodes: readonly NodeRoutes[], self: string, clusterCidrs: readonly string[]): readonly Route[] {
+export function planRoutes(
+  nodes: readonly NodeRoutes[],
+  self: string,
+  clusterCidrs: readonly string[],
+  serviceCidrs: readonly string[] = [],
+): readonly Route[] {
   const routes = new Map<string, Route>();
+  for (const destination of serviceCidrs) {
+    const cidr = parseCidr(destination);
+    if (cidr !== undefined) routes.set(destination, { family: cidr.family, destination, gateway: LOOPBACK });
+  }
   for (const destination of clusterCidrs) {
     const cidr = parseCidr(destination);
     if (cidr !== undefined) routes.set(destination, { family: cidr.family, destination, gateway: undefined });

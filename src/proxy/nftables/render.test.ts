@@ -121,12 +121,6 @@ describe("tracePacket() through renderServicePort()", () => {
       packet: { ...toVip, daddr: "10.0.2.3", dport: 8080 },
       fate: { verdict: "delivered", to: ["10.0.2.3:8080"], masquerade: false },
     },
-    {
-      name: "a pod that leaves the cluster gets the node's address",
-      port: port(),
-      packet: { ...toVip, daddr: "203.0.113.1", dport: 443 },
-      fate: { verdict: "delivered", to: ["203.0.113.1:443"], masquerade: true },
-    },
   ])("$name", ({ port: p, packet, fate }) => {
     expect(tracePacket([renderFrame(frame), renderServicePort(p, frame)], packet, { nodeAddresses })).toEqual(fate);
   });

@@ -17,7 +17,7 @@ const VERDICT_BY_ADDRESS = (family: "ip" | "ip6") =>
  * What stands whatever the Services are: hooks, maps, and the promise that no packet to a service address leaves the node
  * unrouted.
  */
-export function renderFrame({ family, podCidr, serviceCidr }: Frame): Unit {
+export function renderFrame({ family, serviceCidr }: Frame): Unit {
   const address = family === "ip" ? "ipv4_addr" : "ipv6_addr";
   const loopback = family === "ip" ? "127.0.0.0/8" : "::1";
   const toNodePort: Rule["match"] = [
@@ -75,20 +75,6 @@ export function renderFrame({ family, podCidr, serviceCidr }: Frame): Unit {
       { name: "filter-input", hook: "type filter hook input priority 0", rules: check },
       { name: "filter-forward", hook: "type filter hook forward priority 0", rules: check },
       { name: "filter-output", hook: "type filter hook output priority 0", rules: check },
-      {
-        name: "pod-egress",
-        hook: "type nat hook postrouting priority srcnat + 5",
-        rules: [
-          {
-            match: [
-              { on: "saddr", in: [podCidr] },
-              { on: "daddr", not: true, in: [podCidr, serviceCidr] },
-            ],
-            action: { do: "masquerade" },
-            comment: "pod to the world outside the cluster",
-          },
-        ],
-      },
     ],
     elements: [],
   };

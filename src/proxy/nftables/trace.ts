@@ -41,7 +41,7 @@ export function tracePacket(
     const filtered = walk(hook);
     if (filtered.do === "reject" || filtered.do === "drop") return { verdict: filtered.do, to: [], masquerade: false };
     const marked = state.mark;
-    for (const chain of ["nat-postrouting", "pod-egress"]) if (walk(chain).do === "masquerade") masquerade = true;
+    if (walk("nat-postrouting").do === "masquerade") masquerade = true;
     state.mark = marked;
   }
   return { verdict: nat.do === "dnat" ? "dnat" : "delivered", to: outcomes.map(({ ip, port }) => `${ip}:${port}`).sort(), masquerade };
