@@ -1,4 +1,4 @@
-import type { Status, StatusCause } from "#machinery/api/meta-v1.ts";
+import type { ListMeta, Status, StatusCause } from "#machinery/api/meta-v1.ts";
 import { FIELD_CAUSE, type FieldError, fieldErrorBody, formatFieldError } from "./field-error.ts";
 
 /** A resource as error texts name it: `pods`, `deployments.apps`. */
@@ -16,7 +16,11 @@ export class StatusError extends Error {
   override readonly name = "StatusError";
   readonly status: Status & { readonly code: number; readonly reason: string };
   constructor(
-    status: Omit<Status, "apiVersion" | "kind" | "status" | "metadata"> & { readonly code: number; readonly reason: string },
+    status: Omit<Status, "apiVersion" | "kind" | "status" | "metadata"> & {
+      readonly code: number;
+      readonly reason: string;
+      readonly metadata?: ListMeta;
+    },
     options?: ErrorOptions,
   ) {
     super(status.message, options);

@@ -1,0 +1,41 @@
+import type { Store } from "#store/contract.ts";
+import type { Discovery } from "./discovery.ts";
+import { discoveryPath } from "./discovery-paths.ts";
+import { type HealthCheck, healthPath } from "./health.ts";
+import { pathNotFound } from "#machinery/status.ts";
+import type { Answer, Exchange } from "./http/exchange.ts";
+import { jsonAnswer } from "./http/answer.ts";
+import { versionAnswer } from "./version.ts";
+
+export interface PathsDeps {
+  readonly discovery: Discovery;
+  readonly store: Store;
+}
+
+/** Everything that is served and is no resource. */
+export function createPaths({ discovery, store }: PathsDeps): (exchange: Exchange) => Promise<Answer> | undefined {
+  const checks: readonly HealthCheck[] = [
+    { name: "ping", check: async () => undefined },
+    { name: "etcd", check: async () => void (await store.revision()) },
+  ];
+  const version = versionAnswer("0.1.0", { arch: process.arch, runtime: `node${process.version}` });
+  return (exchange) => {
+    const [root, second] = exchange.path.split("/").filter((part) => part !== "");
+    switch (root) {
+      case "api":
+      case "apis":
+        return discoveryPath(discovery, exchange);
+      case "version":
+        return Promise.resolve(jsonAnswer(200, version));
+      case "healthz":
+      case "livez":
+      case "readyz":
+        return healthPath(root, checks, exchange, second).then((answer) => {
+          if (answer === undefined) throw pathNotFound();
+          return answer;
+        });
+      default:
+        return undefined;
+    }
+  };
+}

@@ -1,0 +1,191 @@
+import http2 from "node:http2";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import type { IncomingMessage } from "node:http";
+import type { Clock } from "#base/clock.ts";
+import type { Entropy } from "#base/entropy.ts";
+import type { Log } from "#base/log.ts";
+import type { Kind } from "#kinds/kind.ts";
+import type { Store } from "#store/contract.ts";
+import type { WatchHub } from "#store/watch-hub.ts";
+import { createAdmission } from "./admission/admission.ts";
+import { admissionPlugins } from "./admission/registry.ts";
+import { type Authenticator, certificateUser } from "./auth/authenticate.ts";
+import { ANONYMOUS, MASTERS } from "./auth/user.ts";
+import { bootstrap } from "./bootstrap/run.ts";
+import { createDiscovery } from "./discovery.ts";
+import { type AnyRequest, type AnyResponse, ClientGoneError, exchangeOf, sendAnswer, sendOnSocket } from "./http/connection.ts";
+import { compose, type Handler } from "./http/exchange.ts";
+import { createPaths } from "./paths.ts";
+import { pipeline } from "./pipeline.ts";
+import { createResources } from "./resource.ts";
+import { createRouter } from "./router.ts";
+import type { Served } from "./served.ts";
+
+export interface ApiServerDeps {
+  readonly store: Store;
+  readonly hub: WatchHub;
+  readonly kinds: readonly Kind[];
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+}
+
+export interface ApiServerOptions {
+  /** `host:port` that clients reach this server at, as discovery tells them. */
+  readonly advertise: string;
+}
+
+export interface TlsFiles {
+  readonly certPem: string;
+  readonly keyPem: string;
+  /** Authorities whose client certificates are users. */
+  readonly clientCaPem: string;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly tls: TlsFiles;
+}
+
+export interface Listening extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  /** Uses another certificate for connections from now on. */
+  renew(tls: TlsFiles): void;
+}
+
+export interface ApiServer {
+  /** Everything a request goes through, for requests that come from this process too. */
+  readonly handle: Handler;
+  readonly served: Served;
+  /** Makes the objects that every cluster has: namespaces, roles, the `kubernetes` Service. To be awaited before others are let in. */
+  bootstrap(signal: AbortSignal): Promise<void>;
+  listen(options: ListenOptions): Promise<Listening>;
+}
+
+/** Makes a server that does nothing yet: no socket, no timer, no read of the store. */
+export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions): ApiServer {
+  const { store, hub, kinds, clock, entropy, log } = deps;
+  const resources = createResources({ store, hub, kinds });
+  const served: Served = {
+    store,
+    resources,
+    admission: createAdmission(admissionPlugins({ resources })),
+    clock,
+    entropy,
+    log,
+    hooks: new Map(),
+  };
+  const discovery = createDiscovery(kinds, options.advertise);
+  const authenticate: Authenticator = async (exchange) => certificateUser(exchange) ?? ANONYMOUS;
+  const router = createRouter({ served, paths: createPaths({ discovery, store }), special: new Map() });
+  const handle = compose(
+    pipeline({
+      log,
+      authenticate,
+      authorize: async ({ user }) => ({ allowed: user.groups.includes(MASTERS), reason: "" }),
+    }),
+    router,
+  );
+  return { handle, served, bootstrap: (signal) => bootstrap(served, signal), listen: (listen) => open(listen, handle, log) };
+}
+
+/** One port for HTTP/2, HTTP/1.1 and upgrades. */
+async function open({ host, port, tls }: ListenOptions, handle: Handler, log: Log): Promise<Listening> {
+  const closing = new AbortController();
+  const server = http2.createSecureServer({
+    allowHTTP1: true,
+    ...secureContext(tls),
+    requestCert: true,
+    rejectUnauthorized: false,
+    settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024 },
+  });
+  const sockets = new Set<Duplex>();
+  server.on("secureConnection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    socket.setNoDelay(true);
+  });
+  server.on("session", (session) => session.on("error", (cause: Error) => log.debug("An HTTP/2 connection failed", { cause })));
+  server.on("tlsClientError", (cause: Error) => log.debug("A TLS handshake failed", { cause }));
+  server.on("request", (request: AnyRequest, response: AnyResponse) => {
+    void serve(request, response, handle, closing.signal, log);
+  });
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    void serveUpgrade(request, socket, head, handle, closing.signal, log);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.removeListener("error", reject);
+      resolve();
+    });
+  });
+  const address = server.address() as AddressInfo;
+  return {
+    host,
+    port: address.port,
+    renew: (next) => server.setSecureContext(secureContext(next)),
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+function secureContext({ certPem, keyPem, clientCaPem }: TlsFiles) {
+  return { cert: certPem, key: keyPem, ca: clientCaPem, minVersion: "TLSv1.2" as const };
+}
+
+/** Never rejects: there is nobody behind it to tell. */
+async function serve(request: AnyRequest, response: AnyResponse, handle: Handler, closing: AbortSignal, log: Log): Promise<void> {
+  const gone = new AbortController();
+  response.on("close", () => gone.abort());
+  response.on("error", (cause: Error) => {
+    log.debug("A connection failed", { cause });
+    gone.abort();
+  });
+  const abort = () => gone.abort();
+  closing.addEventListener("abort", abort, { once: true });
+  try {
+    const exchange = exchangeOf(request, gone.signal);
+    await sendAnswer(exchange, request, response, await handle(exchange));
+  } catch (cause) {
+    if (!(cause instanceof ClientGoneError) && !gone.signal.aborted) log.error("An answer could not be sent", { path: request.url, cause });
+    response.destroy();
+  } finally {
+    closing.removeEventListener("abort", abort);
+  }
+}
+
+async function serveUpgrade(
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  handle: Handler,
+  closing: AbortSignal,
+  log: Log,
+): Promise<void> {
+  const gone = new AbortController();
+  socket.on("close", () => gone.abort());
+  socket.on("error", (cause) => {
+    log.debug("An upgraded connection failed", { cause });
+    gone.abort();
+  });
+  const abort = () => gone.abort();
+  closing.addEventListener("abort", abort, { once: true });
+  try {
+    const exchange = exchangeOf(request, gone.signal, { request, socket, head });
+    await sendOnSocket(exchange, socket, await handle(exchange));
+  } catch (cause) {
+    if (!gone.signal.aborted) log.error("An upgrade could not be answered", { path: request.url, cause });
+    socket.destroy();
+  } finally {
+    closing.removeEventListener("abort", abort);
+  }
+}
