@@ -169,17 +169,24 @@ export async function killContainer(
   context: NodeContext,
   pod: Stored<Pod> | undefined,
   target: RuntimeContainer,
-  { message, graceSeconds, podIp }: { readonly message: string; readonly graceSeconds: number; readonly podIp: string },
+  options: {
+    readonly message: string;
+    readonly graceSeconds: number;
+    readonly podIp: string;
+    /** Its end has begun before: it was told of, and the hook has had its chance. */
+    readonly again?: boolean;
+  },
   signal: AbortSignal,
 ): Promise<void> {
   const { cri, clock, record } = context;
+  const { message, graceSeconds, podIp, again = false } = options;
   const container = [...(pod?.spec.initContainers ?? []), ...(pod?.spec.containers ?? [])].find((each) => each.name === target.name);
-  if (pod !== undefined) {
+  if (pod !== undefined && !again) {
     record(pod, container ?? { name: target.name }, "Normal", "Killing", message === "" ? `Stopping container ${target.name}` : message);
   }
   let left = graceSeconds;
   const hook = container?.lifecycle?.preStop;
-  if (pod !== undefined && container !== undefined && hook !== undefined && target.state === "running") {
+  if (pod !== undefined && container !== undefined && hook !== undefined && !again && target.state === "running") {
     const began = clock.now();
     const limit = new AbortController();
     const both = AbortSignal.any([signal, limit.signal]);

@@ -69,6 +69,8 @@ export function createPodWorker({ client, context, lister, probes, status }: Pod
   const held = new Map<string, Waiting & { readonly retryAt: Instant }>();
   const messages = new Map<string, string>();
   const backOffTold = new Map<string, Instant>();
+  /** Ids of containers whose end has begun. */
+  const ending = new Set<string>();
   let paths: ReadonlyMap<string, string> | undefined;
   let volumesAttempt = 0;
   let volumesAt: Instant = 0;
@@ -350,7 +352,11 @@ export function createPodWorker({ client, context, lister, probes, status }: Pod
     for (const stageOf of terminationStages(pod, runtime)) {
       const left = Math.max(1, Math.ceil((until - clock.now()) / 1000));
       await Promise.all(
-        stageOf.map((target) => killContainer(context, pod, target, { message: "", graceSeconds: left, podIp: podIpOf(runtime) }, signal)),
+        stageOf.map((target) => {
+          const again = ending.has(target.id);
+          ending.add(target.id);
+          return killContainer(context, pod, target, { message: "", graceSeconds: left, podIp: podIpOf(runtime), again }, signal);
+        }),
       );
     }
     for (const sandbox of runtime.sandboxes) if (sandbox.ready) await cri.stopPodSandbox(sandbox.id, { signal });

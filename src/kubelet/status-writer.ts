@@ -74,7 +74,7 @@ export function createStatusWriter({ client, clock, log, spawn }: StatusWriterDe
     for (let attempt = 0; !signal.aborted && !isDeepStrictEqual(entry.wanted, entry.written); ) {
       const { pod, wanted } = entry;
       try {
-        const body = { metadata: { uid: pod.metadata.uid }, status: withNulls(wanted, entry.written) };
+        const body = { metadata: { uid: pod.metadata.uid }, status: difference(wanted, entry.written) };
         await client.patch(PodKind, refOf(pod), { type: "strategic", body }, { subresource: "status" }, signal);
         entry.written = wanted;
         attempt = 0;
@@ -91,8 +91,21 @@ export function createStatusWriter({ client, clock, log, spawn }: StatusWriterDe
   }
 }
 
-/** A patch removes a field only by saying null. */
-function withNulls(wanted: PodStatus, written: PodStatus | undefined): object {
-  const removed = Object.keys(written ?? {}).filter((key) => !(key in wanted));
-  return { ...wanted, ...Object.fromEntries(removed.map((key) => [key, null])) };
+/** Fields that changed, null for those that are gone; conditions are merged by type, so only changed ones are named. */
+function difference(wanted: PodStatus, written: PodStatus | undefined): object {
+  const before = (written ?? {}) as Readonly<Record<string, unknown>>;
+  const changed = Object.entries(wanted).filter(([key, value]) => key !== "conditions" && !isDeepStrictEqual(value, before[key]));
+  const removed = Object.keys(before).filter((key) => !(key in wanted));
+  const conditions = (wanted.conditions ?? []).filter(
+    (condition) =>
+      !isDeepStrictEqual(
+        condition,
+        written?.conditions?.find((each) => each.type === condition.type),
+      ),
+  );
+  return {
+    ...Object.fromEntries(changed),
+    ...Object.fromEntries(removed.map((key) => [key, null])),
+    ...(conditions.length === 0 ? {} : { conditions }),
+  };
 }
