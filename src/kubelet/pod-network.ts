@@ -23,6 +23,8 @@ export interface PodNetworkOptions {
   readonly leaseDir: string;
   readonly clusterCidrs: readonly string[];
   readonly serviceCidrs: readonly string[];
+  /** The link that has the node's address. */
+  readonly device: string;
   readonly mtu: number;
 }
 
@@ -31,7 +33,7 @@ export interface PodNetworkOptions {
  * aborts. What it set stays when it ends, so that pods keep their network while the agent is away.
  */
 export async function runPodNetwork({ informers, log }: PodNetworkDeps, options: PodNetworkOptions, signal: AbortSignal): Promise<void> {
-  const { nodeName, cniConfDir, leaseDir, clusterCidrs, serviceCidrs, mtu } = options;
+  const { nodeName, cniConfDir, leaseDir, clusterCidrs, serviceCidrs, device, mtu } = options;
   const nodes = informers.informer(NodeKind);
   let changed = true;
   let wake: (() => void) | undefined;
@@ -60,7 +62,7 @@ export async function runPodNetwork({ informers, log }: PodNetworkDeps, options:
       log.info("Pod network configured", { podCidrs });
     }
     const { changed: count, refused } = await applyRoutes(
-      planRoutes(nodes.lister.list().map(routesOf), nodeName, clusterCidrs, serviceCidrs),
+      planRoutes(nodes.lister.list().map(routesOf), nodeName, clusterCidrs, { cidrs: serviceCidrs, device }),
       { signal },
     );
     if (count > 0) log.info("Routes applied", { changed: count });

@@ -3,7 +3,7 @@ import { exec, execResult } from "#base/node/exec.ts";
 import { hasCode } from "#base/node/files.ts";
 import type { Family } from "./cidr.ts";
 import { classifyRouteError, NetworkError } from "./error.ts";
-import { diffRoutes, LOOPBACK, ROUTE_PROTOCOL, type Route, type RouteChange } from "./plan.ts";
+import { diffRoutes, ROUTE_PROTOCOL, type Route, type RouteChange } from "./plan.ts";
 import { EGRESS_TABLE, type EgressOptions, nodeSysctls, renderEgress, renderRouteChange } from "./render.ts";
 
 export interface ApplyOptions {
@@ -35,7 +35,7 @@ export async function readRoutes({ netns, signal }: ApplyOptions): Promise<reado
     return routes.map(({ type, dst, gateway, dev }) => {
       const destination =
         dst === "default" ? (family === 4 ? "0.0.0.0/0" : "::/0") : dst.includes("/") ? dst : `${dst}/${family === 4 ? 32 : 128}`;
-      return { family, destination, gateway: gateway ?? (type === undefined && dev === LOOPBACK ? LOOPBACK : undefined) };
+      return { family, destination, gateway, ...(type === undefined && gateway === undefined && dev !== undefined ? { device: dev } : {}) };
     });
   };
   const [four, six] = await Promise.all([read(4), read(6)]);

@@ -8,19 +8,23 @@ export interface NodeRoutes {
   readonly podCidrs: readonly string[];
 }
 
-/** One route of ours. Without a gateway it refuses: packets to it are answered with "unreachable". */
+/** One route of ours. With neither gateway nor device it refuses: packets to it are answered with "unreachable". */
 export interface Route {
   readonly family: Family;
   readonly destination: string;
-  /** LOOPBACK hands packets to the node itself. */
   readonly gateway: string | undefined;
+  readonly device?: string;
 }
 
 /**
- * In place of a gateway: the destination's packets go nowhere by themselves. Service addresses need such a route, as a node
- * without a default route would otherwise refuse to send before the proxy's rules have seen the packet and rewritten it.
+ * Service addresses are routed to the node's own link, where nobody answers: the proxy's rules rewrite or reject every such
+ * packet on its way. Without the route a node that has no default route would refuse to send before the rules see the packet.
  */
-export const LOOPBACK = "lo";
+export interface ServiceRoutes {
+  readonly cidrs: readonly string[];
+  /** The link that has the node's address. */
+  readonly device: string;
+}
 
 export type RouteChange = { readonly do: "replace" | "delete"; readonly route: Route };
 
@@ -36,12 +40,13 @@ export function planRoutes(
   nodes: readonly NodeRoutes[],
   self: string,
   clusterCidrs: readonly string[],
-  serviceCidrs: readonly string[] = [],
+  services?: ServiceRoutes,
 ): readonly Route[] {
   const routes = new Map<string, Route>();
-  for (const destination of serviceCidrs) {
+  for (const destination of services?.cidrs ?? []) {
     const cidr = parseCidr(destination);
-    if (cidr !== undefined) routes.set(destination, { family: cidr.family, destination, gateway: LOOPBACK });
+    if (cidr !== undefined && services !== undefined)
+      routes.set(destination, { family: cidr.family, destination, gateway: undefined, device: services.device });
   }
   for (const destination of clusterCidrs) {
     const cidr = parseCidr(destination);
@@ -67,10 +72,15 @@ export function diffRoutes(present: readonly Route[], wanted: readonly Route[]):
   for (const [key, route] of presentByKey) {
     const next = wantedByKey.get(key);
     // A refusal and a route by a gateway are different routes to the kernel: replacing one leaves the other in place.
-    if (next === undefined || (next.gateway === undefined) !== (route.gateway === undefined)) changes.push({ do: "delete", route });
+    if (next === undefined || refuses(next) !== refuses(route)) changes.push({ do: "delete", route });
   }
   for (const [key, route] of wantedByKey) {
-    if (presentByKey.get(key)?.gateway !== route.gateway || !presentByKey.has(key)) changes.push({ do: "replace", route });
+    const known = presentByKey.get(key);
+    if (known?.gateway !== route.gateway || known?.device !== route.device || known === undefined) changes.push({ do: "replace", route });
   }
   return changes;
+}
+
+function refuses(route: Route): boolean {
+  return route.gateway === undefined && route.device === undefined;
 }

@@ -1,11 +1,10 @@
 import { type Family, parseCidr } from "./cidr.ts";
-import { LOOPBACK, ROUTE_PROTOCOL, type RouteChange } from "./plan.ts";
+import { ROUTE_PROTOCOL, type RouteChange } from "./plan.ts";
 
 /** One line of `ip -batch` for a change. */
-export function renderRouteChange({ do: verb, route: { destination, gateway } }: RouteChange): string {
-  const kind = gateway === undefined ? "unreachable " : "";
-  const via = gateway === undefined ? "" : gateway === LOOPBACK ? ` dev ${LOOPBACK}` : ` via ${gateway}`;
-  return `route ${verb} ${kind}${destination}${via} proto ${ROUTE_PROTOCOL}`;
+export function renderRouteChange({ do: verb, route: { destination, gateway, device } }: RouteChange): string {
+  const way = gateway === undefined ? (device === undefined ? undefined : ` dev ${device}`) : ` via ${gateway}`;
+  return `route ${verb} ${way === undefined ? "unreachable " : ""}${destination}${way ?? ""} proto ${ROUTE_PROTOCOL}`;
 }
 
 export interface EgressOptions {
