@@ -102,7 +102,10 @@ const acceptor = new WebSocketServer({
   skipUTF8Validation: true,
   maxPayload: MAX_MESSAGE_BYTES,
   clientTracking: false,
-  handleProtocols: (offered, request) => chosen.get(request) ?? offered.values().next().value ?? false,
+});
+acceptor.on("headers", (headers, request) => {
+  const protocol = chosen.get(request);
+  if (protocol !== undefined) headers.push(`Sec-WebSocket-Protocol: ${protocol}`);
 });
 const chosen = new WeakMap<IncomingMessage, string>();
 
@@ -126,6 +129,8 @@ export async function acceptWebSocket(upgrade: Upgrade, supported: readonly stri
     return undefined;
   }
   swallowErrors(socket);
+  // Chosen here: the library takes no names with a slash, and port-forward's has one.
+  delete request.headers["sec-websocket-protocol"];
   if (protocol !== "") chosen.set(request, protocol);
   return new Promise((resolve) => {
     socket.once("close", () => resolve(undefined)); // ws refuses malformed handshakes itself

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import type { Clock } from "#base/clock.ts";
 import { deferred } from "#base/deferred.ts";
+import { endWritable } from "../end-writable.ts";
 import { linger } from "../linger.ts";
 import { RESET } from "../spdy/error.ts";
 import { openSpdySession } from "../spdy/session.ts";
@@ -9,7 +10,6 @@ import { acceptSpdy, type Upgrade } from "../upgrade.ts";
 import type { RemoteCommandOptions, RemoteCommandStreams } from "./contract.ts";
 import { readTerminalSizes } from "./resize.ts";
 import { formatRemoteCommandStatus, type RemoteCommandStatus } from "./status.ts";
-import { endWritable } from "./websocket.ts";
 
 /** In this server's order of preference. Resize came with version 3, the outcome as JSON with version 4. */
 const PROTOCOLS: Readonly<Record<string, { readonly resize: boolean; readonly json: boolean }>> = {

@@ -1,7 +1,8 @@
 import { PassThrough, Readable, Writable } from "node:stream";
-import { finished } from "node:stream/promises";
-import type { RawData, WebSocket } from "ws";
+import type { WebSocket } from "ws";
 import type { Clock } from "#base/clock.ts";
+import { parseChannelMessage, sendChannelMessage } from "../channel-message.ts";
+import { endWritable } from "../end-writable.ts";
 import { linger } from "../linger.ts";
 import { acceptWebSocket, type Upgrade } from "../upgrade.ts";
 import type { RemoteCommandOptions, RemoteCommandStreams } from "./contract.ts";
@@ -44,10 +45,9 @@ export async function acceptWebSocketCommand(
   let stdinEnded = false;
 
   webSocket.on("message", (raw) => {
-    const message = asBuffer(raw);
-    const channel = base64 ? (message[0] ?? 0) - 48 : (message[0] ?? CLOSE);
-    if (message.length === 0) return;
-    const body = base64 ? Buffer.from(message.toString("latin1", 1), "base64") : message.subarray(1);
+    const message = parseChannelMessage(raw, { base64 });
+    if (message === undefined) return;
+    const { channel, body } = message;
     if (channel === STDIN) receive(body);
     else if (channel === RESIZE && options.tty && resize.writableLength < 65536) resize.write(body);
     else if (channel === CLOSE && closes && body[0] === STDIN) endStdin();
@@ -85,32 +85,10 @@ export async function acceptWebSocketCommand(
 
 function channelWritable(webSocket: WebSocket, channel: number, base64: boolean): Writable {
   return new Writable({
-    write(chunk: Buffer, _encoding, callback) {
-      sendMessage(webSocket, channel, chunk, base64, callback);
-    },
+    write: (body: Buffer, _encoding, callback) => sendChannelMessage(webSocket, { channel, body }, { base64 }, callback),
   });
-}
-
-/** Calls back when the message was handed to the kernel, or dropped because the client has gone. */
-function sendMessage(webSocket: WebSocket, channel: number, body: Buffer, base64: boolean, done: () => void): void {
-  if (webSocket.readyState !== webSocket.OPEN) return done();
-  const message = base64 ? `${channel}${body.toString("base64")}` : Buffer.concat([Buffer.from([channel]), body]);
-  webSocket.send(message, { binary: !base64 }, () => done());
 }
 
 function send(webSocket: WebSocket, channel: number, body: Buffer, base64: boolean): Promise<void> {
-  return new Promise((resolve) => sendMessage(webSocket, channel, body, base64, resolve));
-}
-
-export async function endWritable(writable: Writable | undefined): Promise<void> {
-  if (writable === undefined || writable.destroyed || writable.writableFinished) return;
-  writable.end();
-  await finished(writable, { readable: false, error: false }).catch((cause: unknown) => {
-    if (!writable.destroyed) throw cause;
-  });
-}
-
-function asBuffer(raw: RawData): Buffer {
-  if (Buffer.isBuffer(raw)) return raw;
-  return Array.isArray(raw) ? Buffer.concat(raw) : Buffer.from(raw);
+  return new Promise((resolve) => sendChannelMessage(webSocket, { channel, body }, { base64 }, resolve));
 }

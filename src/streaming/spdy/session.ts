@@ -223,7 +223,7 @@ export function openSpdySession(
         for (const [id, answered] of opening) {
           if (id > frame.lastStreamId) answered.reject(new SpdyError("Cannot open SPDY stream: the peer is going away"));
         }
-        return;
+        return closeIfDone();
     }
   }
 
@@ -263,6 +263,7 @@ export function openSpdySession(
       gone() {
         streams.delete(id);
         relieve(core);
+        closeIfDone();
       },
     });
     streams.set(id, core);
@@ -307,6 +308,11 @@ export function openSpdySession(
         streams.set(id, core);
       }
     }
+  }
+
+  /** After the peer's GOAWAY nothing new begins: the last stream's end is the session's. */
+  function closeIfDone(): void {
+    if (goneAway && streams.size === 0) void session.close();
   }
 
   function isLocal(streamId: number): boolean {
