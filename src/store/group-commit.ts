@@ -40,9 +40,7 @@ export function createGroupCommit<J extends Job>({ persist, persisted, explain, 
       queue.push(job);
       running ??= run();
     },
-    async idle() {
-      while (running !== undefined) await running;
-    },
+    idle: () => running ?? Promise.resolve(),
   };
 
   async function run(): Promise<void> {

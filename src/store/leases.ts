@@ -1,14 +1,15 @@
 import type { Clock, Instant } from "#base/clock.ts";
 import type { Key, LeaseId } from "./contract.ts";
+import { compareKeys } from "./key-order.ts";
 
 export interface Leases {
   grant(id: LeaseId, ttlSeconds: number): void;
-  /** False when there is none, or it is ending. */
+  /** False when there is none, or its time is over. */
   keepAlive(id: LeaseId): boolean;
   isGranted(id: LeaseId): boolean;
   /** A write to `key` has been decided: it leaves the lease it had and joins `to`. */
   move(key: Key, from: LeaseId | undefined, to: LeaseId | undefined): void;
-  /** Refuses the lease to writers from now on and answers its keys. */
+  /** Refuses the lease to writers from now on and answers its keys, in order. */
   end(id: LeaseId): readonly Key[];
   /** Forgets an ended lease. */
   remove(id: LeaseId): void;
@@ -48,11 +49,11 @@ export function createLeases(clock: Clock, expire: (id: LeaseId) => Promise<bool
     },
     keepAlive(id) {
       const lease = leases.get(id);
-      if (lease === undefined || lease.ending) return false;
+      if (lease === undefined || !isGranted(lease)) return false;
       lease.due = clock.now() + lease.ttlSeconds * 1000;
       return true;
     },
-    isGranted: (id) => leases.get(id)?.ending === false,
+    isGranted: (id) => isGranted(leases.get(id)),
     move(key, from, to) {
       if (from === to) return;
       if (from !== undefined) leases.get(from)?.keys.delete(key);
@@ -62,7 +63,7 @@ export function createLeases(clock: Clock, expire: (id: LeaseId) => Promise<bool
       const lease = leases.get(id);
       if (lease === undefined) return [];
       lease.ending = true;
-      return [...lease.keys];
+      return [...lease.keys].sort(compareKeys);
     },
     remove(id) {
       leases.delete(id);
@@ -75,21 +76,33 @@ export function createLeases(clock: Clock, expire: (id: LeaseId) => Promise<bool
     },
   };
 
+  /** A lease whose time is over is dead, though its keys may go a little later. */
+  function isGranted(lease: Lease | undefined): boolean {
+    return lease !== undefined && !lease.ending && lease.due > clock.now();
+  }
+
   async function run(): Promise<void> {
-    while (leases.size > 0 && !closing.signal.aborted) {
-      napUntil = Infinity;
-      for (const { due } of leases.values()) napUntil = Math.min(napUntil, due);
-      nap = new AbortController();
-      await clock.sleep(napUntil - clock.now(), nap.signal);
-      napUntil = Infinity;
-      for (const lease of leases.values()) {
-        if (closing.signal.aborted) break;
-        if (lease.due > clock.now()) continue;
-        const ended = await expire(lease.id);
-        if (!ended) lease.due = clock.now() + RETRY_MS;
+    for (;;) {
+      const next = earliest();
+      if (next === undefined || closing.signal.aborted) break;
+      if (next.due <= clock.now()) {
+        const ended = await expire(next.id);
+        if (!ended) next.due = clock.now() + RETRY_MS;
+      } else {
+        napUntil = next.due;
+        nap = new AbortController();
+        await clock.sleep(next.due - clock.now(), nap.signal);
+        napUntil = Infinity;
       }
     }
     running = undefined; // before anybody else can run: a grant right after this starts a new loop
+  }
+
+  /** Of those due at the same time the one granted first. */
+  function earliest(): Lease | undefined {
+    let next: Lease | undefined;
+    for (const lease of leases.values()) if (next === undefined || lease.due < next.due) next = lease;
+    return next;
   }
 }
 

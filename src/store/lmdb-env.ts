@@ -55,7 +55,7 @@ export async function openLmdbEnv(folder: string, mapSize: number): Promise<Lmdb
   } catch (cause) {
     await root.close();
     releaseFolder(folder);
-    throw cause;
+    throw cause instanceof StoreUnavailableError ? cause : damaged(folder, cause, missing);
   }
 }
 
@@ -129,8 +129,10 @@ async function useEnv(folder: string, root: RootDatabase, missing: number): Prom
           revision: last as Revision,
           compactRevision,
           versions: [...held.values(), ...later],
-          garbage: garbage.reverse(),
-          leases: [...leases.getRange()].map(({ key, value }) => ({ id: key as LeaseId, ttlSeconds: value })),
+          garbage: garbage.toReversed(),
+          leases: [...leases.getRange()]
+            .map(({ key, value }) => ({ id: key as LeaseId, ttlSeconds: value }))
+            .sort((a, b) => Number(a.id) - Number(b.id)), // as they were granted
           lastLease: readNumber("lastLease"),
         };
       } catch (cause) {

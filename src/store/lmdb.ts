@@ -18,7 +18,7 @@ import {
 } from "./contract.ts";
 import { createGroupCommit, type Job } from "./group-commit.ts";
 import { checkTtl, createLeases } from "./leases.ts";
-import { type LoadedEnv, openLmdbEnv, type Record } from "./lmdb-env.ts";
+import { type LmdbEnv, type LoadedEnv, openLmdbEnv, type Record } from "./lmdb-env.ts";
 import { recordSize } from "./lmdb-record.ts";
 import { createLogWatches } from "./log-watch.ts";
 import { createValueCache } from "./value-cache.ts";
@@ -39,6 +39,7 @@ export interface LmdbStoreOptions {
   readonly cacheBytes?: number;
 }
 
+const DEFAULT_MAX_BYTES = 8 * 2 ** 30;
 /** Versions deleted from the file in one group, and values read from it without a breath. */
 const FORGET_STEP = 500;
 const READ_STEP = 500;
@@ -49,21 +50,30 @@ const READ_STEP = 500;
  * Commits are decided in memory, in order, and written in groups; each is answered when its group has been synced. What is not
  * durable yet is seen by later decisions only, never by readers or watches. Keys and revisions are held in memory, values in the file.
  */
-export async function openLmdbStore({ path, clock, log }: LmdbStoreDeps, options: LmdbStoreOptions = {}): Promise<Store> {
-  const { maxBytes = 8 * 2 ** 30, cacheBytes = 16 * 2 ** 20 } = options;
+export async function openLmdbStore(deps: LmdbStoreDeps, options: LmdbStoreOptions = {}): Promise<Store> {
+  const { path, clock, log } = deps;
   const began = clock.now();
-  const env = await openLmdbEnv(path, maxBytes * 1.25 + 64 * 2 ** 20);
-  const values = createValueCache(cacheBytes);
-  let loaded: LoadedEnv;
+  const env = await openLmdbEnv(path, (options.maxBytes ?? DEFAULT_MAX_BYTES) * 1.25 + 64 * 2 ** 20);
   try {
-    loaded = await env.load();
+    const loaded = await env.load();
+    log.info("Store opened", { path, revision: loaded.revision, versions: loaded.versions.length, tookMs: clock.now() - began });
+    return createLmdbStore(env, loaded, deps, options);
   } catch (cause) {
     await env.close();
     throw cause;
   }
-  const index = createVersionIndex(loaded);
-  log.info("Store opened", { path, revision: index.revision, versions: loaded.versions.length, tookMs: clock.now() - began });
+}
 
+/** The store over an open environment, which it closes when it is disposed. Starts the timers of leases, and cleaning up where there is need. */
+export function createLmdbStore(
+  env: LmdbEnv,
+  loaded: LoadedEnv,
+  { path, clock, log }: LmdbStoreDeps,
+  options: LmdbStoreOptions = {},
+): Store {
+  const { maxBytes = DEFAULT_MAX_BYTES, cacheBytes = 16 * 2 ** 20 } = options;
+  const index = createVersionIndex(loaded);
+  const values = createValueCache(cacheBytes);
   const watches = createLogWatches(index, valueOf);
   const leases = createLeases(clock, expireLease);
   const { garbage } = loaded;
@@ -286,7 +296,7 @@ export async function openLmdbStore({ path, clock, log }: LmdbStoreDeps, options
       await yieldToLoop();
       if (closed) break;
       const forget =
-        garbage.length > 0 ? garbage.splice(-FORGET_STEP).reverse() : index.forget(FORGET_STEP)?.map(({ revision }) => revision);
+        garbage.length > 0 ? garbage.splice(-FORGET_STEP).toReversed() : index.forget(FORGET_STEP)?.map(({ revision }) => revision);
       if (forget === undefined) break;
       try {
         if (forget.length > 0) await persist({ forget }, () => undefined);

@@ -168,7 +168,7 @@ export function createResourceCache(deps: { readonly store: Store; readonly log:
     if (previous === undefined) return; // it was left out as undecodable all the time
     entries.delete(key);
     sorted.delete(key);
-    const before = change.type === "delete" ? decoded(key, change.previous.value, at) : undefined;
+    const before = change.previous === undefined ? undefined : decoded(key, change.previous.value, at);
     emit({ type: "DELETED", entry: before ?? { ...previous, revision: at }, previous, revision: at });
   }
 

@@ -36,7 +36,7 @@ export function createWatchStream(
 
   const stream: WatchStream = {
     push(message) {
-      if (ended) return;
+      if (ended || (message.type === "event" && message.event.revision <= start.after)) return;
       if (waiting !== undefined) answer({ done: false, value: message });
       else if (queue.length - (snapshot === undefined && missed === undefined ? position : 0) < backlog) queue.push(message);
       else stream.expire(`watcher is more than ${backlog} events behind`); // W3
