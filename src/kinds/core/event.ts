@@ -1,7 +1,10 @@
 import type { Event } from "#machinery/api/core-v1.ts";
+import { type FieldError, invalidField } from "#machinery/field-error.ts";
+import { isDns1123Label } from "#machinery/names.ts";
 import { defineKind } from "../kind.ts";
 import { column, nameColumn, wideColumn } from "../printing.ts";
 import { type EventFacts, eventCount, eventSource, eventTarget, firstSeen, lastSeen } from "../events/event-text.ts";
+import { type Errors } from "../validation.ts";
 
 export const EventKind = defineKind<Event>({
   group: "",
@@ -25,8 +28,37 @@ export const EventKind = defineKind<Event>({
     wideColumn("Count", "How often it was seen.", (event) => eventCount(facts(event))),
     { ...nameColumn, wide: true },
   ],
+  strategy: {
+    nameRule: "subdomain",
+    createOnUpdate: true,
+    validate: validateEvent,
+    fields: ({ involvedObject, reason = "", reportingComponent = "", source, type = "" }) => ({
+      "involvedObject.kind": involvedObject?.kind ?? "",
+      "involvedObject.namespace": involvedObject?.namespace ?? "",
+      "involvedObject.name": involvedObject?.name ?? "",
+      "involvedObject.uid": involvedObject?.uid ?? "",
+      "involvedObject.apiVersion": involvedObject?.apiVersion ?? "",
+      "involvedObject.resourceVersion": involvedObject?.resourceVersion ?? "",
+      "involvedObject.fieldPath": involvedObject?.fieldPath ?? "",
+      reason,
+      reportingComponent,
+      source: source?.component || reportingComponent,
+      type,
+    }),
+  },
 });
 
 function facts({ firstTimestamp, lastTimestamp, eventTime, count, series }: Event): EventFacts {
   return { firstTimestamp, lastTimestamp, eventTime, count, series };
+}
+
+function validateEvent({ metadata, involvedObject }: Event): Errors {
+  const errors: FieldError[] = [];
+  const about = involvedObject?.namespace ?? "";
+  const { namespace = "" } = metadata;
+  if (about === "" ? namespace !== "" && namespace !== "default" && namespace !== "kube-system" : namespace !== about) {
+    errors.push(invalidField("involvedObject.namespace", about, "does not match event.namespace"));
+  }
+  for (const message of isDns1123Label(namespace)) errors.push(invalidField("namespace", namespace, message));
+  return errors;
 }

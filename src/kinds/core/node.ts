@@ -1,7 +1,13 @@
 import type { Node } from "#machinery/api/core-v1.ts";
+import { type FieldError, forbiddenField } from "#machinery/field-error.ts";
 import { defineKind, STATUS } from "../kind.ts";
 import { ageColumn, column, nameColumn, NONE, UNKNOWN, wideColumn } from "../printing.ts";
 import { conditionOf } from "../conditions.ts";
+import { keepStatus, onlyStatus } from "../strategy.ts";
+import { type Errors, same } from "../validation.ts";
+import { validateCidr } from "../ip.ts";
+import { validateTaints } from "./affinity-rules.ts";
+import { validateQuantity, validateResourceName } from "./resources.ts";
 
 export const NodeKind = defineKind<Node>({
   group: "",
@@ -32,6 +38,27 @@ export const NodeKind = defineKind<Node>({
       ({ status }) => status?.nodeInfo?.containerRuntimeVersion || UNKNOWN,
     ),
   ],
+  strategy: {
+    default: (node) => ({
+      ...node,
+      spec: withPodCidrs(node.spec ?? {}),
+      ...(node.status === undefined ? {} : { status: withAllocatable(node.status) }),
+    }),
+    prepareForCreate: (node) => ({ ...node, ...(node.status === undefined ? { status: {} } : {}) }),
+    prepareForUpdate: keepStatus,
+    prepareForStatusUpdate: onlyStatus,
+    validate: ({ spec }) => [
+      ...validateTaints(spec?.taints ?? [], "spec.taints"),
+      ...(spec?.podCIDRs ?? []).flatMap((cidr, i) => validateCidr(cidr, `spec.podCIDRs[${i}]`)),
+    ],
+    validateUpdate: validateNodeUpdate,
+    validateStatusUpdate: ({ status }) =>
+      Object.entries(status?.capacity ?? {}).flatMap(([resource, amount]) => [
+        ...validateResourceName(resource, `status.capacity[${resource}]`),
+        ...validateQuantity(resource, amount, `status.capacity[${resource}]`),
+      ]),
+    fields: ({ spec }) => ({ "spec.unschedulable": String(spec?.unschedulable ?? false) }),
+  },
 });
 
 function statusText({ spec, status }: Node): string {
@@ -52,4 +79,28 @@ function rolesText({ metadata }: Node): string {
 
 function addressText({ status }: Node, type: string): string {
   return status?.addresses?.find((address) => address.type === type)?.address ?? NONE;
+}
+
+function withPodCidrs(spec: Node["spec"]): Node["spec"] {
+  const { podCIDR = "", podCIDRs = [] } = spec;
+  if (podCIDRs.length === 0 && podCIDR !== "") return { ...spec, podCIDRs: [podCIDR] };
+  const [first] = podCIDRs;
+  return first === undefined || podCIDR === first ? spec : { ...spec, podCIDR: first };
+}
+
+/** What pods may use is everything, unless the kubelet says less. */
+function withAllocatable(status: NonNullable<Node["status"]>): NonNullable<Node["status"]> {
+  if (status.capacity === undefined || status.allocatable !== undefined) return status;
+  return { ...status, allocatable: status.capacity };
+}
+
+function validateNodeUpdate({ spec: next }: Node, { spec: previous }: Node): Errors {
+  const errors: FieldError[] = [];
+  if ((previous.podCIDRs?.length ?? 0) > 0 && !same(next.podCIDRs, previous.podCIDRs)) {
+    errors.push(forbiddenField("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid'));
+  }
+  if ((previous.providerID ?? "") !== "" && next.providerID !== previous.providerID) {
+    errors.push(forbiddenField("spec.providerID", 'node updates may not change providerID except from "" to valid'));
+  }
+  return errors;
 }

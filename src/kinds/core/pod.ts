@@ -1,8 +1,14 @@
-import type { Pod } from "#machinery/api/core-v1.ts";
+import type { Pod, PodCondition, PodStatus } from "#machinery/api/core-v1.ts";
 import { defineKind, STATUS } from "../kind.ts";
 import { ageColumn, column, nameColumn, NONE, wideColumn } from "../printing.ts";
 import { summarizePod } from "./pod-status.ts";
 import { isConditionTrue } from "../conditions.ts";
+import { keepStatus, onlyStatus } from "../strategy.ts";
+import { immutable } from "../validation.ts";
+import { defaultRunningPodSpec } from "./pod-defaults.ts";
+import { validatePodSpec } from "./pod-rules.ts";
+import { validatePodUpdate } from "./pod-update.ts";
+import { qosClassOf } from "./resources.ts";
 
 export const PodKind = defineKind<Pod>({
   group: "",
@@ -36,6 +42,27 @@ export const PodKind = defineKind<Pod>({
     wideColumn("Nominated Node", "Node where preemption makes room for the pod.", (pod) => pod.status?.nominatedNodeName || NONE),
     wideColumn("Readiness Gates", "Conditions that must hold, besides ready containers, and how many do.", readinessGates),
   ],
+  strategy: {
+    generation: "spec",
+    default: (pod) => ({ ...pod, spec: defaultRunningPodSpec(pod.spec ?? { containers: [] }) }),
+    prepareForCreate: (pod) => ({ ...pod, metadata: { ...pod.metadata, generation: 1 }, status: initialStatus(pod) }),
+    prepareForUpdate: keepStatus,
+    prepareForStatusUpdate: (next, previous) => withQos(onlyStatus(next, previous), previous),
+    validate: ({ spec }) => validatePodSpec(spec, "spec"),
+    validateUpdate: validatePodUpdate,
+    validateStatusUpdate: (next, previous) => immutable(next.status?.qosClass, previous.status?.qosClass, "status.qosClass"),
+    gracePeriod,
+    fields: ({ spec, status }) => ({
+      "spec.nodeName": spec?.nodeName ?? "",
+      "spec.restartPolicy": spec?.restartPolicy ?? "",
+      "spec.schedulerName": spec?.schedulerName ?? "",
+      "spec.serviceAccountName": spec?.serviceAccountName ?? "",
+      "spec.hostNetwork": String(spec?.hostNetwork ?? false),
+      "status.phase": status?.phase ?? "",
+      "status.podIP": status?.podIPs?.[0]?.ip ?? status?.podIP ?? "",
+      "status.nominatedNodeName": status?.nominatedNodeName ?? "",
+    }),
+  },
 });
 
 function readinessGates(pod: Pod): string {
@@ -43,4 +70,32 @@ function readinessGates(pod: Pod): string {
   if (gates.length === 0) return NONE;
   const holding = gates.filter(({ conditionType }) => isConditionTrue(pod.status?.conditions, conditionType));
   return `${holding.length}/${gates.length}`;
+}
+
+function initialStatus({ spec }: Pod): PodStatus {
+  const gated: readonly PodCondition[] =
+    (spec.schedulingGates?.length ?? 0) === 0
+      ? []
+      : [
+          {
+            type: "PodScheduled",
+            status: "False",
+            reason: "SchedulingGated",
+            message: "Scheduling is blocked due to non-empty scheduling gates",
+          },
+        ];
+  return { phase: "Pending", ...(gated.length === 0 ? {} : { conditions: gated }), qosClass: qosClassOf(spec) };
+}
+
+/** Kubelets that leave the class out do not unset it. */
+function withQos(next: Pod, { status }: Pod): Pod {
+  if (next.status === undefined || next.status.qosClass !== undefined || status?.qosClass === undefined) return next;
+  return { ...next, status: { ...next.status, qosClass: status.qosClass } };
+}
+
+/** Pods that run nowhere, or no longer, go at once. */
+function gracePeriod({ spec, status }: Pod, asked: number | undefined): number {
+  if ((spec?.nodeName ?? "") === "" || status?.phase === "Succeeded" || status?.phase === "Failed") return 0;
+  const seconds = asked ?? spec?.terminationGracePeriodSeconds ?? 0;
+  return seconds < 0 ? 1 : seconds;
 }

@@ -1,6 +1,8 @@
 import type { Service } from "#machinery/api/core-v1.ts";
 import { defineKind, STATUS } from "../kind.ts";
 import { ageColumn, column, labelsText, nameColumn, NONE, UNKNOWN, wideColumn } from "../printing.ts";
+import { keepStatus } from "../strategy.ts";
+import { defaultService, keepAllocations, validateService, validateServiceUpdate, withClusterIps } from "./service-rules.ts";
 
 export const ServiceKind = defineKind<Service>({
   group: "",
@@ -29,6 +31,15 @@ export const ServiceKind = defineKind<Service>({
     ageColumn,
     wideColumn("Selector", "Selects the pods that serve.", ({ spec }) => labelsText(spec?.selector)),
   ],
+  strategy: {
+    nameRule: "label1035",
+    default: defaultService,
+    prepareForCreate: (service) => withClusterIps({ ...service, status: { loadBalancer: {} } }),
+    prepareForUpdate: (next, previous) => keepAllocations(withClusterIps(keepStatus(next, previous), previous), previous),
+    validate: validateService,
+    validateUpdate: validateServiceUpdate,
+    fields: ({ spec }) => ({ "spec.clusterIP": spec?.clusterIP ?? "", "spec.type": spec?.type ?? "" }),
+  },
 });
 
 function externalText({ spec, status }: Service): string {
