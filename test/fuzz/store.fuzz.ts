@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createFakeClock, type FakeClock } from "#base/clock.ts";
 import { silentLog } from "#base/log.ts";
@@ -107,7 +107,7 @@ async function compare(durable: boolean, open: (clock: FakeClock) => Promise<Ope
             continue;
           }
           const answers = await Promise.all(ops.map((op) => perform(opened.store, op, clock, granted)));
-          expect(answers, JSON.stringify(next)).toEqual(expected);
+          expect({ next, answers }).toEqual({ next, answers: expected });
           if (ops[0]?.do === "advance") await waitForRevision(opened.store, model.changes.length);
         }
         await waitUntil(() => followed.length + seen.length === model.changes.length);
