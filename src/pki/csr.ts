@@ -6,6 +6,8 @@ import { type KeyMaterial, SIGNING, webPair } from "./key.ts";
 
 const crypto = webcrypto as unknown as NonNullable<Parameters<typeof x509.Pkcs10CertificateRequestGenerator.create>[1]>;
 
+const SUBJECT_ALTERNATIVE_NAME = "2.5.29.17";
+
 /** What a certificate signing request asks for. */
 export interface SigningRequest {
   readonly cn: string;
@@ -44,7 +46,8 @@ export async function createSigningRequest({
 export async function readSigningRequest(pem: string): Promise<SigningRequest | undefined> {
   const request = parse(pem);
   if (request === undefined || !(await request.verify(crypto))) return undefined;
-  const names = request.getExtension(x509.SubjectAlternativeNameExtension)?.names.items ?? [];
+  const alternative = request.extensions.find((extension) => extension.type === SUBJECT_ALTERNATIVE_NAME);
+  const names = alternative === undefined ? [] : new x509.SubjectAlternativeNameExtension(alternative.rawData).names.items;
   const ofType = (type: string) => names.filter((name) => name.type === type).map(({ value }) => value);
   return {
     cn: request.subjectName.getField("CN")[0] ?? "",
