@@ -167,7 +167,7 @@ const TURNED: Readonly<Record<string, readonly [string, string]>> = {
 
 /** The status without what changes by itself from minute to minute. */
 export function withoutHeartbeat(status: NodeStatus): NodeStatus {
-  return { ...status, conditions: (status.conditions ?? []).map(({ lastHeartbeatTime: _, ...rest }) => rest) };
+  return { ...status, conditions: (status.conditions ?? []).map((each) => ({ ...each, lastHeartbeatTime: "" })) };
 }
 
 const kibibytes = (bytes: number) => `${Math.floor(bytes / 1024)}Ki`;

@@ -96,13 +96,11 @@ function difference(wanted: PodStatus, written: PodStatus | undefined): object {
   const before = (written ?? {}) as Readonly<Record<string, unknown>>;
   const changed = Object.entries(wanted).filter(([key, value]) => key !== "conditions" && !isDeepStrictEqual(value, before[key]));
   const removed = Object.keys(before).filter((key) => !(key in wanted));
-  const conditions = (wanted.conditions ?? []).filter(
-    (condition) =>
-      !isDeepStrictEqual(
-        condition,
-        written?.conditions?.find((each) => each.type === condition.type),
-      ),
-  );
+  const conditions = (wanted.conditions ?? []).flatMap((condition) => {
+    const known = written?.conditions?.find((each) => each.type === condition.type);
+    if (isDeepStrictEqual(condition, known)) return [];
+    return [{ ...Object.fromEntries(Object.keys(known ?? {}).map((key) => [key, null])), ...condition }];
+  });
   return {
     ...Object.fromEntries(changed),
     ...Object.fromEntries(removed.map((key) => [key, null])),

@@ -46,7 +46,7 @@ interface Running {
   readonly sandbox: Sandbox;
   readonly config: ContainerConfig;
   readonly createdAt: Instant;
-  readonly imageId: string;
+  readonly made: Image;
   readonly program: Program;
   startedAt: Instant;
   ended: { readonly at: Instant; readonly exitCode: number; readonly reason: string } | undefined;
@@ -158,7 +158,7 @@ export function createSimulatedRuntime({ clock, entropy }: SimulatedDeps, option
         podAnnotations: sandbox.config.annotations ?? {},
         podLabels: sandbox.config.labels ?? {},
       });
-      containers.set(id, { id, sandbox, config, createdAt: clock.now(), imageId: image.id, program, startedAt: 0, ended: undefined });
+      containers.set(id, { id, sandbox, config, createdAt: clock.now(), made: image, program, startedAt: 0, ended: undefined });
       return id;
     },
     async startContainer(id, { signal }) {
@@ -329,13 +329,13 @@ export function createSimulatedRuntime({ clock, entropy }: SimulatedDeps, option
   }
 
   function containerOf(container: Running): Container {
-    const { id, sandbox, config, createdAt, imageId } = container;
+    const { id, sandbox, config, createdAt, made } = container;
     return {
       id,
       podSandboxId: sandbox.id,
       metadata: config.metadata,
-      image: config.image,
-      imageRef: imageId,
+      image: { image: made.repoTags[0] ?? made.id },
+      imageRef: made.repoDigests[0] ?? made.id,
       state: stateOf(container),
       createdAt,
       labels: config.labels ?? {},
@@ -344,7 +344,7 @@ export function createSimulatedRuntime({ clock, entropy }: SimulatedDeps, option
   }
 
   function statusOf(container: Running): ContainerStatus {
-    const { sandbox, config, imageId } = container;
+    const { sandbox, config, made } = container;
     const { podSandboxId: _in, ...rest } = containerOf(container);
     return {
       ...rest,
@@ -355,7 +355,7 @@ export function createSimulatedRuntime({ clock, entropy }: SimulatedDeps, option
       message: "",
       mounts: config.mounts ?? [],
       logPath: config.logPath === undefined ? "" : `${sandbox.config.logDirectory ?? ""}/${config.logPath}`,
-      imageId,
+      imageId: made.id,
     };
   }
 

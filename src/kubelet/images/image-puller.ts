@@ -22,6 +22,8 @@ export interface ImagePullerDeps {
 }
 
 const PULL_BACK_OFF = { baseMs: 10_000, maxMs: 300_000 };
+/** The registry's refusal stands this long before the status turns to ImagePullBackOff. */
+const SHOW_ERROR_MS = 5_000;
 const NEVER_PULL_RETRY_MS = 10_000;
 
 /**
@@ -87,10 +89,9 @@ export function createImagePuller({ cri, clock, record, pullSecrets }: ImagePull
       if (signal.aborted || !(cause instanceof CriError)) throw cause;
       const message = formatRpcError(cause);
       const attempt = failed === undefined ? 0 : failed.attempt + 1;
-      const retryAt = clock.now() + backoffDelayMs(PULL_BACK_OFF, attempt);
-      failures.set(key, { attempt, retryAt, message });
+      failures.set(key, { attempt, retryAt: clock.now() + backoffDelayMs(PULL_BACK_OFF, attempt), message });
       record(pod, container, "Warning", "Failed", `Failed to pull image "${name}": ${message}`);
-      return { ok: false, reason: "ErrImagePull", message, retryAt };
+      return { ok: false, reason: "ErrImagePull", message, retryAt: clock.now() + SHOW_ERROR_MS };
     }
   }
 

@@ -63,7 +63,7 @@ export function createProbeWorkers(deps: ProbeWorkersDeps): ProbeWorkers {
           if (probe === undefined || (pod.metadata.deletionTimestamp !== undefined && type !== "readiness")) continue; // P3
           const key = `${running.id}/${type}`;
           wanted.add(key);
-          if (!entry.workers.has(key)) start(uid, container.name, running, type, entry.workers, key);
+          if (!entry.workers.has(key)) start(pod, container.name, running, type, entry.workers, key);
         }
       }
       for (const [key, worker] of entry.workers) {
@@ -88,14 +88,15 @@ export function createProbeWorkers(deps: ProbeWorkersDeps): ProbeWorkers {
     },
   };
 
-  function start(uid: string, name: string, running: RuntimeContainer, type: ProbeType, workers: Map<string, Worker>, key: string) {
+  function start(pod: Stored<Pod>, name: string, running: RuntimeContainer, type: ProbeType, workers: Map<string, Worker>, key: string) {
     const worker: Worker = {
       abort: new AbortController(),
       type,
       containerId: running.id,
-      state: initialState(type),
+      state: adoptedState(pod, name, running.id, type),
       hurry: new AbortController(),
     };
+    const { uid } = pod.metadata;
     workers.set(key, worker);
     spawn(`${type} probe of ${name}`, (outer) => run(uid, name, running, worker, AbortSignal.any([outer, worker.abort.signal])));
   }
@@ -169,6 +170,14 @@ export function createProbeWorkers(deps: ProbeWorkersDeps): ProbeWorkers {
     const container = containerOf(uid, name);
     return container === undefined ? undefined : probeOf(container, type);
   }
+}
+
+/** A container that an earlier run of the kubelet found ready or started stays so until a probe says otherwise. */
+function adoptedState({ status }: Stored<Pod>, name: string, containerId: string, type: ProbeType): ProbeState {
+  const known = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].find((each) => each.name === name);
+  const same = known?.containerID?.endsWith(`//${containerId}`) === true;
+  const fine = same && (type === "readiness" ? known.ready : type === "startup" ? known.started === true : false);
+  return fine ? { ...initialState(type), result: "success" } : initialState(type);
 }
 
 function probeOf(container: Container, type: ProbeType): Probe | undefined {
