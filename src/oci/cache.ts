@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCode, writeFileAtomic } from "#base/node/files.ts";
 import { collect } from "./collect.ts";
@@ -8,10 +9,9 @@ import { packCollected } from "./pack.ts";
 import type { ImageSpec, PackedImage } from "./spec.ts";
 
 /** Raise when packing writes other bytes for the same inputs: older records then count for nothing. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 interface CacheRecord {
-  readonly key: string;
   readonly inputs: Readonly<Record<string, string>>;
   readonly image: PackedImage;
 }
@@ -21,9 +21,12 @@ export interface CachedImage extends PackedImage {
   readonly packed: boolean;
 }
 
+/** Archives of one image that are kept: versions in use side by side do not push each other out at every start. */
+const KEPT = 3;
+
 /**
  * Packs an image unless `directory` already has its archive and neither the spec nor the size or time of any host file
- * in it has changed. Archives are named by image and content; older ones of the same image are removed.
+ * in it has changed. Archives are named by image and spec; of one image the newest three are kept.
  */
 export async function packImageCached(
   spec: ImageSpec,
@@ -31,27 +34,37 @@ export async function packImageCached(
 ): Promise<CachedImage> {
   await mkdir(directory, { recursive: true });
   const stem = spec.name.replace(/^docker\.io\/(?:library\/)?/, "").replaceAll(/[^\w.-]+/g, "_");
-  const recordPath = join(directory, `${stem}.json`);
   const key = createHash("sha256")
     .update(JSON.stringify([FORMAT, process.arch, compression, spec]))
-    .digest("hex");
+    .digest("hex")
+    .slice(0, 16);
+  const recordPath = join(directory, `${stem}-${key}.json`);
+  const archivePath = join(directory, `${stem}-${key}.tar`);
 
   const known = await readRecord(recordPath);
-  if (known?.key === key && (await isFresh(known))) return { ...known.image, packed: false };
+  if (known !== undefined && (await isFresh(known))) return { ...known.image, packed: false };
 
   const collected = await collect(spec, signal);
   const inputs = await stampAll(collected.inputs);
-  const image = await packCollected(spec, collected, { archivePath: join(directory, `.${stem}.${process.pid}.tar`), compression, signal });
-  const archive = `${stem}-${image.manifestDigest.slice("sha256:".length, "sha256:".length + 16)}.tar`;
-  const archivePath = join(directory, archive);
-  await rename(image.archivePath, archivePath);
-  const record: CacheRecord = { key, inputs, image: { ...image, archivePath } };
+  const image = await packCollected(spec, collected, { archivePath, compression, signal });
+  const record: CacheRecord = { inputs, image };
   await writeFileAtomic(recordPath, JSON.stringify(record, undefined, 1), { mode: 0o644 });
+  await prune(directory, stem);
+  return { ...image, packed: true };
+}
+
+async function prune(directory: string, stem: string): Promise<void> {
   const isArchiveOfStem = new RegExp(`^${stem.replaceAll(".", String.raw`\.`)}-[0-9a-f]{16}\\.tar$`);
-  for (const name of await readdir(directory)) {
-    if (name !== archive && isArchiveOfStem.test(name)) await rm(join(directory, name), { force: true });
+  const archives: { path: string; mtimeMs: number }[] = [];
+  for (const name of (await readdir(directory)).filter((name) => isArchiveOfStem.test(name))) {
+    const path = join(directory, name);
+    const found = await statOf(path);
+    if (found !== undefined) archives.push({ path, mtimeMs: found.mtimeMs });
   }
-  return { ...record.image, packed: true };
+  for (const { path } of archives.sort((a, b) => b.mtimeMs - a.mtimeMs).slice(KEPT)) {
+    await rm(path, { force: true });
+    await rm(path.replace(/tar$/, "json"), { force: true });
+  }
 }
 
 async function readRecord(path: string): Promise<CacheRecord | undefined> {
@@ -77,9 +90,13 @@ async function stampAll(paths: readonly string[]): Promise<Record<string, string
 
 /** Size, time of change of content and of inode: replacing a file by an older one shows too. */
 async function stamp(path: string): Promise<string | undefined> {
+  const found = await statOf(path);
+  return found && `${found.size} ${found.mtimeMs} ${found.ctimeMs}`;
+}
+
+async function statOf(path: string): Promise<Stats | undefined> {
   try {
-    const { size, mtimeMs, ctimeMs } = await stat(path);
-    return `${size} ${mtimeMs} ${ctimeMs}`;
+    return await stat(path);
   } catch (cause) {
     if (hasCode(cause, "ENOENT", "ENOTDIR")) return undefined;
     throw cause;

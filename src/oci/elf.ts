@@ -85,7 +85,7 @@ async function readProgramHeaders(read: ReadAt, header: Buffer): Promise<readonl
   const entrySize = header.readUInt16LE(54);
   const count = header.readUInt16LE(56);
   if (count > 0 && entrySize < 56) throw new ElfError(`its program headers are ${entrySize} bytes long`);
-  const table = await exactly(read, start, entrySize * count, "program headers");
+  const table = await exactly(read, start, entrySize * count, "program header table");
   return Array.from({ length: count }, (_, index) => {
     const at = index * entrySize;
     return {

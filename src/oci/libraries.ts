@@ -1,5 +1,5 @@
 import { open, readdir, readFile, realpath } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { hasCode } from "#base/node/files.ts";
 import { ElfError, type ElfDynamics, isElf, readElfDynamics } from "./elf.ts";
 import { ImageError } from "./error.ts";
@@ -93,6 +93,7 @@ export async function elfDynamicsOf(path: string): Promise<ElfDynamics | undefin
 export async function resolveLibraries(programs: readonly string[], search: LibrarySearch): Promise<readonly LibraryFile[]> {
   const found = new Map<string, LibraryFile>();
   const visited = new Set<string>();
+  const loaders = new Set<string>();
   const queue: { path: string; rpath: readonly string[] }[] = programs.map((path) => ({ path, rpath: [] }));
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     const real = await realpath(next.path);
@@ -101,6 +102,7 @@ export async function resolveLibraries(programs: readonly string[], search: Libr
     const elf = await elfDynamicsOf(real);
     if (elf === undefined) continue;
     if (elf.interpreter !== undefined && !found.has(elf.interpreter)) {
+      loaders.add(basename(elf.interpreter));
       found.set(elf.interpreter, { path: elf.interpreter, from: await realpath(elf.interpreter) });
     }
     const origin = dirname(real);
@@ -108,6 +110,7 @@ export async function resolveLibraries(programs: readonly string[], search: Libr
     const inherited = elf.runpath.length > 0 ? [] : [...elf.rpath.map(expand), ...next.rpath];
     const own = [...inherited, ...elf.runpath.map(expand)];
     for (const name of elf.needed) {
+      if (loaders.has(name)) continue; // the C library needs the loader, which is there under its own path
       const library = await findLibrary(name, own, search);
       if (library === undefined) {
         throw new ImageError(`Cannot pack program "${next.path}": its library "${name}" is not on this machine`);

@@ -8,7 +8,7 @@ import { ImageError } from "./error.ts";
 import { type Compression, type TarMember, tarOf, writeLayer } from "./layer.ts";
 import { formatReference, parseReference } from "./reference.ts";
 import type { ImageConfig, ImageSpec, PackedImage, PackedLayer } from "./spec.ts";
-import { canonicalPath, type Entry, layOut } from "./tree.ts";
+import { canonicalPath, type Entry, layOut, linkedDirectories } from "./tree.ts";
 
 export interface PackOptions {
   /** Where the archive is written; replaced atomically. */
@@ -89,13 +89,11 @@ export function splitLayers({ system, own }: Pick<Collected, "system" | "own">):
   const isSystem = ({ path }: Entry) => systemPaths.has(path);
   return [isSystem, isOwn].map((belongs) => {
     const wanted = new Set<string>();
-    for (const entry of all) {
-      if (!belongs(entry)) continue;
-      for (let path = entry.path; path !== "/" && !wanted.has(path); path = dirname(path)) wanted.add(path);
-    }
-    for (const entry of all) {
-      if (entry.kind === "symlink" && entry.target === `usr${entry.path}` && wanted.has(`/usr${entry.path}`)) wanted.add(entry.path);
-    }
+    const want = (leaf: string) => {
+      for (let path = leaf; path !== "/" && !wanted.has(path); path = dirname(path)) wanted.add(path);
+    };
+    for (const entry of all) if (belongs(entry)) want(entry.path);
+    for (const { link, to } of linkedDirectories) if (wanted.has(to)) want(link);
     return all.filter(({ path }) => wanted.has(path));
   });
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "#base/clock.ts";
@@ -20,10 +20,12 @@ export interface SeedOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+const KEPT = 3;
+
 /**
  * Makes, once, a containerd root that has all these images imported and unpacked, and returns its path. A node's root planted from it is
  * ready in milliseconds, where an import takes seconds for each node, and nodes share the disk blocks and the page cache of their
- * images: blobs and committed snapshots are never written again. Seeds of other images are removed; roots planted from them go on.
+ * images: blobs and committed snapshots are never written again. The newest three seeds are kept; roots planted from others go on.
  */
 export async function prepareSeed({ clock }: { clock: Clock }, options: SeedOptions, signal: AbortSignal): Promise<string> {
   const { directory, archives, snapshotter, env } = options;
@@ -60,11 +62,16 @@ export async function prepareSeed({ clock }: { clock: Clock }, options: SeedOpti
     await stopContainerd({ clock }, layout, new AbortController().signal);
     await Promise.all([dataDir, runDir].map((path) => rm(path, { recursive: true, force: true })));
   }
-  for (const name of await readdir(directory)) {
-    if (/^seed-[0-9a-f]{16}$/.test(name) && join(directory, name) !== seed)
-      await rm(join(directory, name), { recursive: true, force: true });
-  }
+  await prune(directory);
   return seed;
+}
+
+async function prune(directory: string): Promise<void> {
+  const names = (await readdir(directory)).filter((name) => /^seed-[0-9a-f]{16}$/.test(name));
+  const seeds = await Promise.all(
+    names.map(async (name) => ({ path: join(directory, name), made: (await stat(join(directory, name))).mtimeMs })),
+  );
+  for (const { path } of seeds.sort((a, b) => b.made - a.made).slice(KEPT)) await rm(path, { recursive: true, force: true });
 }
 
 /**

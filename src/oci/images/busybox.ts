@@ -1,10 +1,10 @@
 import type { ImageSpec } from "../spec.ts";
-import { nameServiceFiles, shellApplets } from "./common.ts";
+import { baseFiles, shellApplets } from "./common.ts";
 
 export const busyboxImage: ImageSpec = {
   name: "docker.io/library/busybox:latest",
   requires: ["busybox-static"],
   busybox: shellApplets,
-  files: nameServiceFiles,
+  files: baseFiles(),
   config: { cmd: ["sh"], workingDir: "/" },
 };

@@ -1,19 +1,30 @@
 import type { ImageFile } from "../spec.ts";
 
+export interface Account {
+  readonly name: string;
+  /** Of the user and of the group of the same name. */
+  readonly id: number;
+  readonly home: string;
+}
+
 /** What the C library wants to look up names, users and times: without these, programs resolve nothing and whoami fails. */
-export const nameServiceFiles: readonly ImageFile[] = [
-  {
-    kind: "content",
-    path: "/etc/passwd",
-    content: "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
-  },
-  { kind: "content", path: "/etc/group", content: "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n" },
-  { kind: "content", path: "/etc/nsswitch.conf", content: "passwd: files\ngroup: files\nhosts: files dns\nservices: files\n" },
-  { kind: "directory", path: "/root", mode: 0o700 },
-  { kind: "directory", path: "/tmp", mode: 0o1777 },
-  { kind: "directory", path: "/var/tmp", mode: 0o1777 },
-  { kind: "directory", path: "/run" },
-];
+export function baseFiles(accounts: readonly Account[] = []): readonly ImageFile[] {
+  const users = accounts.map(({ name, id, home }) => `${name}:x:${id}:${id}:${name}:${home}:/usr/sbin/nologin\n`).join("");
+  const groups = accounts.map(({ name, id }) => `${name}:x:${id}:\n`).join("");
+  return [
+    {
+      kind: "content",
+      path: "/etc/passwd",
+      content: `root:x:0:0:root:/root:/bin/sh\n${users}nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
+    },
+    { kind: "content", path: "/etc/group", content: `root:x:0:\ntty:x:5:\n${groups}nogroup:x:65534:\n` },
+    { kind: "content", path: "/etc/nsswitch.conf", content: "passwd: files\ngroup: files\nhosts: files dns\nservices: files\n" },
+    { kind: "directory", path: "/root", mode: 0o700 },
+    { kind: "directory", path: "/tmp", mode: 0o1777 },
+    { kind: "directory", path: "/var/tmp", mode: 0o1777 },
+    { kind: "directory", path: "/run" },
+  ];
+}
 
 /** Everyday commands, all answered by busybox. */
 export const shellApplets: readonly string[] = `

@@ -1,5 +1,5 @@
 import type { ImageSpec } from "../spec.ts";
-import { nameServiceFiles, shellApplets } from "./common.ts";
+import { baseFiles, shellApplets } from "./common.ts";
 
 export interface KubiaOptions {
   /** The source of the server, `examples/images/kubia/app.js` unless the caller has another version. */
@@ -18,7 +18,7 @@ export function kubiaImage({ appSource, nodePath, tag = "latest" }: KubiaOptions
     programs: [{ from: nodePath, path: "/usr/bin/node" }, "/usr/bin/curl"],
     busybox: shellApplets,
     files: [
-      ...nameServiceFiles,
+      ...baseFiles(),
       { kind: "host", path: "/etc/ssl/certs/ca-certificates.crt", from: "/etc/ssl/certs/ca-certificates.crt" },
       { kind: "content", path: "/app.js", content: appSource },
     ],

@@ -8,3 +8,8 @@ import { toolboxImage } from "./toolbox.ts";
 export function builtinImages(kubia: KubiaOptions): readonly ImageSpec[] {
   return [pauseImage, kubiaImage(kubia), busyboxImage, toolboxImage];
 }
+
+/** Debian packages without which these images cannot be packed. */
+export function requiredPackages(images: readonly ImageSpec[]): readonly string[] {
+  return [...new Set(images.flatMap(({ requires }) => requires))].sort();
+}

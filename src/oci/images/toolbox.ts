@@ -1,5 +1,5 @@
 import type { ImageSpec } from "../spec.ts";
-import { nameServiceFiles, shellApplets } from "./common.ts";
+import { baseFiles, shellApplets } from "./common.ts";
 
 /** busybox and curl, for looking around in a cluster. */
 export const toolboxImage: ImageSpec = {
@@ -7,6 +7,6 @@ export const toolboxImage: ImageSpec = {
   requires: ["busybox-static", "curl", "ca-certificates"],
   programs: ["/usr/bin/curl"],
   busybox: shellApplets,
-  files: [...nameServiceFiles, { kind: "host", path: "/etc/ssl/certs/ca-certificates.crt", from: "/etc/ssl/certs/ca-certificates.crt" }],
+  files: [...baseFiles(), { kind: "host", path: "/etc/ssl/certs/ca-certificates.crt", from: "/etc/ssl/certs/ca-certificates.crt" }],
   config: { cmd: ["sh"], workingDir: "/root" },
 };
