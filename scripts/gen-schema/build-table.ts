@@ -115,7 +115,7 @@ export function buildTable(sources: readonly Source[], origin: string): SchemaTa
       ...(mapType === "atomic" || mapType === "granular" ? { mt: mapType } : {}),
       ...(mergeKey === undefined ? {} : { mk: mergeKey }),
       ...(strategy === undefined ? {} : { ps: strategy }),
-      ...(fallback === undefined ? {} : parsedDefault(fallback)),
+      ...(fallback === undefined ? {} : { d: defaultValue(source, fallback) }),
       ...(values === undefined ? {} : { e: values }),
       ...(goType === goTypeOf(t) ? {} : { g: goType }),
     };
@@ -170,9 +170,14 @@ export function buildTable(sources: readonly Source[], origin: string): SchemaTa
   }
 }
 
-function parsedDefault(text: string): { d?: unknown } {
-  if (text.startsWith("ref(")) return {};
-  return { d: JSON.parse(text) as unknown };
+/** JSON, or `ref(Name)` of a constant in the same package. */
+function defaultValue(source: Source, text: string): unknown {
+  const ref = /^ref\((?:.*\.)?(\w+)\)$/.exec(text)?.[1];
+  if (ref === undefined) return JSON.parse(text) as unknown;
+  const value = source.go.values.get(ref);
+  if (value === undefined)
+    throw new Error(`Cannot resolve default "${text}" in ${source.api.module}: no such constant, wanted one of the package`);
+  return value;
 }
 
 function sorted<T>(record: Record<string, T>): Record<string, T> {

@@ -5,6 +5,8 @@ export interface GoPackage {
   readonly named: Map<string, { readonly underlying: string; readonly markers: readonly string[] }>;
   /** Constant values by their declared type. */
   readonly constants: Map<string, string[]>;
+  /** Constant values by the constant's name. */
+  readonly values: Map<string, string>;
 }
 
 export interface GoStruct {
@@ -23,7 +25,7 @@ export interface GoField {
 
 /** Reads the declarations that API packages use; anything else in the file is passed over. */
 export function parseGoTypes(sources: readonly string[]): GoPackage {
-  const result: GoPackage = { structs: new Map(), named: new Map(), constants: new Map() };
+  const result: GoPackage = { structs: new Map(), named: new Map(), constants: new Map(), values: new Map() };
   for (const source of sources) parseFile(source, result);
   return result;
 }
@@ -53,11 +55,13 @@ function parseFile(source: string, into: GoPackage): void {
     }
     const named = /^type (\w+) (?!struct|interface|func)([\w.[\]*]+)\s*$/.exec(line.replace(/\s*\/\/.*$/, ""));
     if (named?.[1] !== undefined && named[2] !== undefined) into.named.set(named[1], { underlying: named[2], markers });
-    const constant = /^\s+\w+\s+(\w+)\s*=\s*"([^"]*)"/.exec(line) ?? /^const \w+ (\w+) = "([^"]*)"/.exec(line);
-    if (constant?.[1] !== undefined && constant[2] !== undefined) {
-      const values = into.constants.get(constant[1]) ?? [];
-      if (!values.includes(constant[2])) values.push(constant[2]);
-      into.constants.set(constant[1], values);
+    const constant = /^\s+(\w+)\s+(\w+)\s*=\s*"([^"]*)"/.exec(line) ?? /^const (\w+) (\w+) = "([^"]*)"/.exec(line);
+    if (constant?.[1] !== undefined && constant[2] !== undefined && constant[3] !== undefined) {
+      const [, name, type, value] = constant;
+      const values = into.constants.get(type) ?? [];
+      if (!values.includes(value)) values.push(value);
+      into.constants.set(type, values);
+      into.values.set(name, value);
     }
     if (line.trim() !== "" || line === "") markers = line.trim() === "" && markers.some((m) => m === "enum") ? markers : [];
   }
