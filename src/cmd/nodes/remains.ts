@@ -1,5 +1,5 @@
 import { readdir, readFile, rmdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Clock } from "#base/clock.ts";
 import { hasCode } from "#base/node/files.ts";
 import { isBelow, mountsBelow, unmountBelow } from "#cri/containerd/mounts.ts";
@@ -69,7 +69,9 @@ export async function removeRemains({ clock }: { clock: Clock }, options: Remain
     if (processes.length === 0) break;
     if (clock.now() > deadline)
       throw new NodesError(`Cannot remove cluster "${options.cluster}": ${processes.length} processes outlive SIGKILL`);
-    for (const { pid } of processes) sendSignal(pid, "SIGKILL");
+    // Shims last: they reap their containers at once, where an orphan waits for the machine's init.
+    const others = processes.filter(({ args }) => !basename(args[0] ?? "").startsWith("containerd-shim"));
+    for (const { pid } of others.length > 0 ? others : processes) sendSignal(pid, "SIGKILL");
     await clock.sleep(10, signal);
     signal.throwIfAborted();
   }
