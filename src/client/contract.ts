@@ -128,8 +128,6 @@ export interface EventNote {
   readonly type: "Normal" | "Warning";
   readonly reason: string;
   readonly message: string;
-  /** `spec.containers{web}`: the part of the object it is about. */
-  readonly fieldPath?: string;
 }
 
 /** Records core/v1 Events as upstream's recorder: counted and aggregated per (object, reason, message); never throws, never blocks. */

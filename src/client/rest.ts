@@ -126,7 +126,7 @@ export function createRestClient(deps: RestClientDeps): Client & AsyncDisposable
       });
     const response = await attempt({ method: "GET", path }, "stream", signal);
     for await (const line of linesOf(response.body)) {
-      const event = parseJson<RawEvent<T>>(line, `a watch event of ${kind.plural}`);
+      const event = parseJson(line, `a watch event of ${kind.plural}`) as RawEvent<T>;
       if (event.type === "ERROR") throw statusError(event.object, 500);
       if (event.type === "BOOKMARK") {
         const { resourceVersion, annotations } = event.object.metadata;
@@ -147,7 +147,7 @@ export function createRestClient(deps: RestClientDeps): Client & AsyncDisposable
     try {
       const response = await attempt(request, "call", limit.signal);
       const body = await readAll(response.body);
-      return (body.length === 0 ? undefined : parseJson<R>(body.toString(), `the answer to ${request.method} ${request.path}`)) as R;
+      return (body.length === 0 ? undefined : parseJson(body.toString(), `the answer to ${request.method} ${request.path}`)) as R;
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", forward);
@@ -301,9 +301,9 @@ async function* linesOf(body: AsyncIterable<Buffer>): AsyncGenerator<string> {
   }
 }
 
-function parseJson<R>(text: string, what: string): R {
+function parseJson(text: string, what: string): unknown {
   try {
-    return JSON.parse(text) as R;
+    return JSON.parse(text);
   } catch (cause) {
     throw new TransportError(`Cannot read ${what}: it is not JSON`, false, { cause });
   }

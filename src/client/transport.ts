@@ -186,7 +186,7 @@ export function createHttp2Transport(
     closed = true;
     await Promise.all(
       [...connections].map(({ session }) => {
-        if (session.destroyed) return undefined;
+        if (session.destroyed) return Promise.resolve();
         const gone = new Promise<void>((resolve) => session.once("close", () => resolve()));
         session.destroy();
         return gone;

@@ -99,7 +99,9 @@ function phaseOrder({ status }: Pod): number {
       return 0;
     case "Unknown":
       return 1;
-    default:
+    case "Running":
+    case "Succeeded":
+    case "Failed":
       return 2;
   }
 }

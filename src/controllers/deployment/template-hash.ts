@@ -11,7 +11,7 @@ export function templateHash(template: PodTemplateSpec, collisionCount: number |
   for (const byte of new TextEncoder().encode(canonical(template) + (collisionCount === undefined ? "" : ` ${collisionCount}`))) {
     hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   }
-  return [...String(hash)].map((digit) => ALPHABET.charAt(digit.charCodeAt(0) % ALPHABET.length)).join("");
+  return Array.from(String(hash), (digit) => ALPHABET.charAt(digit.charCodeAt(0) % ALPHABET.length)).join("");
 }
 
 function canonical(value: unknown): string {

@@ -54,7 +54,7 @@ export function planEndpoints({ name, namespace, service, endpoints, pods }: Obs
     return { actions: [{ do: "create", kind: EndpointsKind, object, orExists: true }] };
   }
   const { annotations: _old, ...metadata } = endpoints.metadata;
-  return { actions: [{ do: "update", kind: EndpointsKind, object: { ...content, metadata: { ...metadata, ...extra } } as Endpoints }] };
+  return { actions: [{ do: "update", kind: EndpointsKind, object: { ...content, metadata: { ...metadata, ...extra } } }] };
 }
 
 /** One subset per set of ports, as upstream packs them: addresses that share ports share a subset. */

@@ -96,6 +96,7 @@ function hintsFor({ spec }: Service, node: string | undefined, zone: string | un
       return zone === undefined ? undefined : { forZones: [{ name: zone }] };
     case "PreferSameNode":
       return node === undefined ? undefined : { ...(zone === undefined ? {} : { forZones: [{ name: zone }] }), forNodes: [{ name: node }] };
+    case undefined:
     default:
       return undefined;
   }
