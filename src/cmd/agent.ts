@@ -127,8 +127,7 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
         clock,
         entropy: systemEntropy,
         log: log.with({ part: "kubelet" }),
-        serve: (view, serving) =>
-          serveKubelet({ client, clock, log }, { view, nodeName, nodeIp, ca, dir: pki, criSocket: socketPath }, serving),
+        serve: (view, serving) => serveKubelet({ client, clock, log }, { view, nodeName, nodeIp, ca, dir: pki }, serving),
       },
       {
         nodeName,

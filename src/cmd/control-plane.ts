@@ -25,7 +25,11 @@ const CERTIFICATE_SECONDS = 365 * 24 * 3600;
 const SHORTEST_SECONDS = 600;
 
 /** All controllers and the scheduler, over shared informers, until `signal` aborts. */
-export async function runControlPlane(deps: ControlPlaneDeps, { clusterCidr }: { readonly clusterCidr: string }, signal: AbortSignal): Promise<void> {
+export async function runControlPlane(
+  deps: ControlPlaneDeps,
+  { clusterCidr }: { readonly clusterCidr: string },
+  signal: AbortSignal,
+): Promise<void> {
   const { client, ca, clock, entropy, log } = deps;
   await using scope = openScope(signal, log);
   const informers = createInformerFactory({ client, clock, entropy, log });
@@ -50,6 +54,8 @@ export async function runControlPlane(deps: ControlPlaneDeps, { clusterCidr }: {
   };
   scope.spawn("informers", (until) => informers.run(until));
   scope.spawn("controllers", (until) => runControllers(CONTROLLERS, { client, informers, clock, entropy, log, settings, recorder }, until));
-  scope.spawn("scheduler", (until) => runScheduler({ client, informers, clock, entropy, log, events: recorder("default-scheduler") }, until));
+  scope.spawn("scheduler", (until) =>
+    runScheduler({ client, informers, clock, entropy, log, events: recorder("default-scheduler") }, until),
+  );
   await scope.finished();
 }

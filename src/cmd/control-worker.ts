@@ -22,4 +22,8 @@ await using client = createRestClient({
   log,
   userAgent: "navarch-controllers",
 });
-await runControlPlane({ client, ca: loadCa(input.ca), clock, entropy: systemEntropy, log }, { clusterCidr: input.clusterCidr }, stop.signal);
+await runControlPlane(
+  { client, ca: loadCa(input.ca), clock, entropy: systemEntropy, log },
+  { clusterCidr: input.clusterCidr },
+  stop.signal,
+);

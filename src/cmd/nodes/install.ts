@@ -5,7 +5,7 @@ import { execResult } from "#base/node/exec.ts";
 import { hasCode } from "#base/node/files.ts";
 import { NodesError } from "./error.ts";
 import { findMissing } from "./preflight.ts";
-import type { RequiredProgram } from "./programs.ts";
+import { olderPackageNames, type RequiredProgram } from "./programs.ts";
 
 const APT_GET = "/usr/bin/apt-get";
 const KEPT_LINES = 20;
@@ -40,13 +40,20 @@ export async function installPackages(
     if (!hasCode(cause, "ENOENT")) throw cause;
     throw new NodesError(`Cannot install ${packages.join(", ")}: this system has no apt-get, install them by its own means`, { cause });
   }
-  const known = await Promise.all(packages.map(async (name) => (await execResult(["apt-cache", "policy", name], { signal })).stdout));
-  if (known.some((policy) => !/Candidate: (?!\(none\))/.test(policy))) {
+  if ((await withoutCandidate(packages, signal)).length > 0) {
     report("Fetching package lists");
     await runApt(["update"], { report, signal });
   }
-  report(`Installing ${packages.join(", ")}`);
-  await runApt(["install", "--yes", "--no-install-recommends", ...packages], { report, signal });
+  const unknown = new Set(await withoutCandidate(packages, signal));
+  const names = packages.map((name) => (unknown.has(name) ? (olderPackageNames[name] ?? name) : name));
+  report(`Installing ${names.join(", ")}`);
+  await runApt(["install", "--yes", "--no-install-recommends", ...names], { report, signal });
+}
+
+/** Those of the packages that apt has no version of to install. */
+async function withoutCandidate(packages: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+  const policies = await Promise.all(packages.map(async (name) => (await execResult(["apt-cache", "policy", name], { signal })).stdout));
+  return packages.filter((_, index) => !/Candidate: (?!\(none\))/.test(policies[index] ?? ""));
 }
 
 /** Lines of apt worth showing; undefined for the rest. */

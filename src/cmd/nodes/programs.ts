@@ -28,4 +28,7 @@ export const nodePrograms: readonly RequiredProgram[] = [
 ];
 
 /** What the demo wants beside: the user's own kubectl. */
-export const clientPrograms: readonly RequiredProgram[] = [{ program: "kubectl", debianPackage: "kubernetes-client" }];
+export const clientPrograms: readonly RequiredProgram[] = [{ program: "kubectl", debianPackage: "kubectl" }];
+
+/** What older releases of Debian call a package that they do not have under its present name. */
+export const olderPackageNames: Readonly<Record<string, string>> = { kubectl: "kubernetes-client" };
