@@ -43,9 +43,9 @@ export const createdAtColumn: Column<KubeObject> = {
   cell: ({ metadata }) => metadata.creationTimestamp ?? null,
 };
 
-/** Whether a timestamp is absent or the zero time. */
+/** Whether a timestamp is absent, null (as unset times are written) or the zero time. */
 export function isZeroTime(time: string | undefined): time is undefined {
-  return time === undefined || time === "" || time.startsWith("0001-01-01T00:00:00");
+  return (time ?? "") === "" || time?.startsWith("0001-01-01T00:00:00") === true;
 }
 
 /** Time passed since `time`, at kubectl's precision. `now` is in milliseconds. */

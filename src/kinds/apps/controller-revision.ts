@@ -1,6 +1,8 @@
 import type { ControllerRevision } from "#machinery/api/apps-v1.ts";
+import { requiredField } from "#machinery/field-error.ts";
 import { defineKind } from "../kind.ts";
 import { ageColumn, column, nameColumn, NONE } from "../printing.ts";
+import { immutable, notNegative } from "../validation.ts";
 
 export const ControllerRevisionKind = defineKind<ControllerRevision>({
   group: "apps",
@@ -15,6 +17,13 @@ export const ControllerRevisionKind = defineKind<ControllerRevision>({
     column("Revision", "Position in the history of its controller.", ({ revision }) => revision),
     ageColumn,
   ],
+  strategy: {
+    validate: ({ data, revision }) => [
+      ...(data === undefined ? [requiredField("data", "data is mandatory")] : []),
+      ...notNegative(revision, "revision"),
+    ],
+    validateUpdate: (next, previous) => immutable(next.data, previous.data, "data"),
+  },
 });
 
 /** `statefulset.apps/web` */

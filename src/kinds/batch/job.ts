@@ -2,6 +2,8 @@ import type { Job } from "#machinery/api/batch-v1.ts";
 import { defineKind, STATUS } from "../kind.ts";
 import { ageColumn, column, containerColumns, humanDuration, nameColumn, selectorText, wideColumn } from "../printing.ts";
 import { isConditionTrue } from "../conditions.ts";
+import { keepStatus, onlyStatus } from "../strategy.ts";
+import { defaultJob, validateJob, validateJobUpdate, withGeneratedSelector } from "./job-rules.ts";
 
 export const JobKind = defineKind<Job>({
   group: "batch",
@@ -21,6 +23,16 @@ export const JobKind = defineKind<Job>({
     ...containerColumns<Job>(({ spec }) => spec?.template),
     wideColumn("Selector", "Selects the pods it counts.", ({ spec }) => selectorText(spec?.selector)),
   ],
+  strategy: {
+    generation: "spec",
+    default: defaultJob,
+    prepareForCreate: (job) => withGeneratedSelector({ ...job, status: {} }),
+    prepareForUpdate: keepStatus,
+    prepareForStatusUpdate: onlyStatus,
+    validate: validateJob,
+    validateUpdate: validateJobUpdate,
+    fields: ({ status }) => ({ "status.successful": String(status?.succeeded ?? 0) }),
+  },
 });
 
 function statusText({ metadata, status }: Job): string {

@@ -51,7 +51,8 @@ interface Restarts {
 const NO_RESTARTS: Restarts = { count: 0, last: undefined };
 
 function restartsOf(status: ContainerStatus): Restarts {
-  return { count: status.restartCount ?? 0, last: status.lastState?.terminated?.finishedAt };
+  const finished = status.lastState?.terminated?.finishedAt;
+  return { count: status.restartCount ?? 0, last: isZeroTime(finished) ? undefined : finished };
 }
 
 function sum(a: Restarts, b: Restarts): Restarts {
