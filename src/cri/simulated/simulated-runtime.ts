@@ -15,7 +15,7 @@ import type {
   PodSandboxStatus,
 } from "../contract.ts";
 import { CriError, type CriErrorCode } from "../error.ts";
-import { createAddresses } from "./addresses.ts";
+import { type Addresses, createAddresses } from "./addresses.ts";
 import { type Program, readCommand, readProgram } from "./program.ts";
 
 export interface SimulatedDeps {
@@ -24,8 +24,8 @@ export interface SimulatedDeps {
 }
 
 export interface SimulatedOptions {
-  /** Pods get their addresses from here. */
-  readonly podCidr: string;
+  /** Pods get their addresses from here. A function is asked at the first sandbox; undefined: the node has no range yet. */
+  readonly podCidr: string | (() => string | undefined);
   /** Images that are there from the start. @default none */
   readonly images?: readonly string[];
   /** What a pull answers: undefined is success, a text is the registry's refusal. @default every pull succeeds */
@@ -61,11 +61,18 @@ export const SIMULATED_RUNTIME_NAME = "navarch-simulated";
  * portForward are refused with "Unimplemented". It starts nothing and needs no disposal.
  */
 export function createSimulatedRuntime({ clock, entropy }: SimulatedDeps, options: SimulatedOptions): CriRuntime {
-  const addresses = createAddresses(options.podCidr);
+  let addresses: Addresses | undefined;
   const sandboxes = new Map<string, Sandbox>();
   const containers = new Map<string, Running>();
   const images = new Map<string, Image>();
   for (const name of options.images ?? []) addImage(name);
+  const podCidr = () => (typeof options.podCidr === "string" ? options.podCidr : options.podCidr());
+  const pool = () => {
+    const cidr = podCidr();
+    if (addresses === undefined && cidr === undefined)
+      throw refuse("RunPodSandbox", "Unknown", "failed to setup network for sandbox: cni plugin not initialized");
+    return (addresses ??= createAddresses(cidr ?? ""));
+  };
 
   return {
     async version({ signal }) {
@@ -95,12 +102,12 @@ export function createSimulatedRuntime({ clock, entropy }: SimulatedDeps, option
       const twin = [...sandboxes.values()].find((other) => other.config.metadata.uid === uid && other.config.metadata.attempt === attempt);
       if (twin !== undefined) throw refuse("RunPodSandbox", "Unknown", `failed to reserve sandbox name: it is reserved for "${twin.id}"`);
       const onHost = config.linux?.securityContext?.namespaceOptions?.network === "NODE";
-      const ip = onHost ? "" : addresses.take();
+      const ip = onHost ? "" : pool().take();
       if (ip === undefined)
         throw refuse(
           "RunPodSandbox",
           "Unknown",
-          `failed to setup network for sandbox: no IP addresses available in range set: ${options.podCidr}`,
+          `failed to setup network for sandbox: no IP addresses available in range set: ${podCidr()}`,
         );
       const id = newId();
       sandboxes.set(id, { id, config, createdAt: clock.now(), ip, runtimeHandler, state: "SANDBOX_READY" });
@@ -292,7 +299,7 @@ export function createSimulatedRuntime({ clock, entropy }: SimulatedDeps, option
 
   function stopSandbox(sandbox: Sandbox) {
     for (const container of containersOf(sandbox.id)) if (stateOf(container) === "CONTAINER_RUNNING") end(container, 137);
-    if (sandbox.state === "SANDBOX_READY" && sandbox.ip !== "") addresses.release(sandbox.ip);
+    if (sandbox.state === "SANDBOX_READY" && sandbox.ip !== "") pool().release(sandbox.ip);
     sandbox.state = "SANDBOX_NOTREADY";
   }
 
