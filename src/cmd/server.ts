@@ -18,6 +18,7 @@ import { createMemoryStore } from "#store/memory.ts";
 import { createWatchHub } from "#store/watch-hub.ts";
 import { CommandError } from "./cluster.ts";
 import { ensureClusterCa, ensureJoinToken } from "./identity.ts";
+import { runSimulatedNode } from "./simulated-node.ts";
 import { ensureServerObjects } from "./server-objects.ts";
 
 export interface ServerFlags {
@@ -93,6 +94,11 @@ export async function runServer(flags: ServerFlags, signal: AbortSignal): Promis
   );
   await ensureServerObjects(client, { server, caPem: ca.certPem, joinToken, clusterDns: flags.clusterDns }, scope.signal);
   scope.spawn("controllers", (until) => runControlWorker(workerInput(), log, until));
+  for (let n = 1; n <= flags.simulateNodes; n++) {
+    const name = `node-${n}`;
+    const node = { server, name, address: `192.0.2.${n}` };
+    scope.spawn(name, (until) => runSimulatedNode({ ca, clock, entropy: systemEntropy, log: log.with({ node: name }) }, node, until));
+  }
   log.info("Serving", { bind, port: flags.port, server });
   await scope.finished();
 

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { exec, execResult } from "#base/node/exec.ts";
 import { NodesError } from "./error.ts";
+import { admitBridge, dismissBridge } from "./host-firewall.ts";
 import { hasChain, readHostState, readTables } from "./host.ts";
 import { type ClusterNames, clusterNames } from "./names.ts";
 import { type HostState, type NodeNetwork, pickSubnet, placeNodes, isClaimedByOther, presentSubnet } from "./plan.ts";
@@ -44,6 +45,7 @@ export async function createNodeNetwork(options: NodeNetworkOptions, signal: Abo
     }
     await Promise.all([
       applyHostTable(names, network, options.egress, signal),
+      admitBridge(names, signal),
       ...network.nodes.map(async (node) => {
         const script = renderNodeScript(network, node, options.egress);
         await exec(["nsenter", `--net=${node.netnsPath}`, "sh", "-s"], { signal, input: script });
@@ -77,7 +79,7 @@ export async function listClusters(signal: AbortSignal): Promise<readonly string
 /** Removes a cluster's namespaces, links and table, and gives back host forwarding if this cluster had switched it on. May run again. */
 export async function removeNodeNetwork(cluster: string, signal: AbortSignal): Promise<void> {
   const names = clusterNames(cluster);
-  const [state] = await Promise.all([readHostState(signal), removeHostTable(names, signal)]);
+  const [state] = await Promise.all([readHostState(signal), removeHostTable(names, signal), dismissBridge(names, signal)]);
   const lines = renderRemoval(names, state);
   if (lines.length > 0) await exec(["ip", "-batch", "-"], { signal, input: `${lines.join("\n")}\n` });
 }

@@ -5,13 +5,14 @@ import { hasCode } from "#base/node/files.ts";
 import { isBelow, mountsBelow, unmountBelow } from "#cri/containerd/mounts.ts";
 import { listProcesses, networkNamespaceOf, type RunningProcess, readProcess, sendSignal } from "#cri/containerd/processes.ts";
 import { NodesError } from "./error.ts";
+import { bridgeRules } from "./host-firewall.ts";
 import { readHostState, readTables } from "./host.ts";
 import { type ClusterNames, clusterNames } from "./names.ts";
 import { removeNodeNetwork } from "./network.ts";
 
 /** One thing of a cluster that is still on this machine. Routes are not listed: they go with their link. */
 export interface Remain {
-  readonly kind: "process" | "namespace" | "link" | "nftables table" | "mount" | "cgroup";
+  readonly kind: "process" | "namespace" | "link" | "nftables table" | "iptables rule" | "mount" | "cgroup";
   readonly name: string;
 }
 
@@ -27,9 +28,10 @@ const CGROUPS = "/sys/fs/cgroup";
 /** Everything of a cluster that is still there; empty after a complete removal. Changes nothing. */
 export async function verifyRemoved({ cluster, directories }: RemainsOptions, signal: AbortSignal): Promise<readonly Remain[]> {
   const names = clusterNames(cluster);
-  const [state, tables, mounts, cgroups, processes] = await Promise.all([
+  const [state, tables, rules, mounts, cgroups, processes] = await Promise.all([
     readHostState(signal),
     readTables(signal),
+    bridgeRules(names, signal),
     mountsBelow(directories),
     findCgroups(names),
     findProcesses(names, directories),
@@ -52,6 +54,7 @@ export async function verifyRemoved({ cluster, directories }: RemainsOptions, si
       "nftables table",
       tables.filter((table) => table === names.table),
     ),
+    ...of("iptables rule", rules),
     ...of("mount", mounts),
     ...of("cgroup", cgroups),
   ];
