@@ -1,5 +1,5 @@
 import type { CriRuntime } from "#cri/contract.ts";
-import { formatRpcError, isCriError } from "#cri/error.ts";
+import { CriError, formatRpcError } from "#cri/error.ts";
 import { openPortForward } from "#streaming/port-forward/client.ts";
 import { runRemoteCommand } from "#streaming/remote-command/client.ts";
 import { internalErrorStatus } from "#streaming/remote-command/status.ts";
@@ -55,7 +55,7 @@ async function explained<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (cause) {
-    throw isCriError(cause) ? new RunError(formatRpcError(cause), { cause }) : cause;
+    throw cause instanceof CriError ? new RunError(formatRpcError(cause), { cause }) : cause;
   }
 }
 

@@ -38,7 +38,8 @@ export interface SpdySessionOptions {
  * S1. Bytes of one stream arrive in order and once; streams do not wait for each other unless the peer ignores windows.
  * S2. The peer's windows are kept to as soon as it has shown that it knows them, by SETTINGS or WINDOW_UPDATE. The peers of
  *     Kubernetes know neither: they send without regard to windows and never open ours. For them the transport is the
- *     only brake: while a stream holds more than its window, nothing is read from the connection.
+ *     only brake: while a stream holds more than its window, nothing is read from the connection. Nor are they told of
+ *     windows: one that closes with our frames unread has its kernel reset the connection, and its last bytes are lost.
  * S3. What a peer may not send (bad version, oversized frame, header bomb, unknown ids) ends the session with GOAWAY and
  *     an error in `closed`; nothing throws at the caller.
  * S4. When the session ends, all its streams end: reading yields what had arrived and then the end; what is written is dropped.
@@ -273,7 +274,7 @@ export function openSpdySession(
   /** Bytes left a stream's buffer, or were thrown away: the session's own window opens again. */
   function consumed(core: StreamCore | undefined, bytes: number): void {
     unacknowledged += bytes;
-    if (unacknowledged >= sessionWindow / 2 && !ended) {
+    if (unacknowledged >= sessionWindow / 2 && peerHasWindows && !ended) {
       transport.write(formatWindowUpdate(0, unacknowledged));
       unacknowledged = 0;
     }

@@ -154,7 +154,7 @@ export function createSpdyStream(id: number, headers: SpdyHeaders, links: Stream
     if (gone || taken === 0) return;
     held -= taken;
     unacknowledged += taken;
-    if (unacknowledged >= receiveWindow / 2 && !remoteEnded) {
+    if (unacknowledged >= receiveWindow / 2 && links.obeysWindows() && !remoteEnded) {
       links.widenPeer(unacknowledged);
       unacknowledged = 0;
     }
