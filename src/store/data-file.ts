@@ -1,54 +1,56 @@
-import { chmod, mkdir, open, stat } from "node:fs/promises";
+import { access, chmod, constants, type FileHandle, mkdir, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCode } from "#base/node/files.ts";
 import { StoreUnavailableError } from "./contract.ts";
-
-const MAGIC = 0xbeefc0de;
-const PAGE_HEADER = 24;
-const META_LENGTH = 136;
+import { findBadPage, readMeta } from "./page-check.ts";
 
 /**
- * Makes the folder when it is missing, 0700, and makes sure that the LMDB file in it, when there is one, can be mapped: LMDB reads pages by
- * address, and a page behind the end of a shortened file would end the process. Such a file is filled up with zeros, which
- * reading it then reports as damage; `missing` tells by how much.
+ * Makes the folder when it is missing, 0700, and makes sure that LMDB can use the file in it, when there is one. Throws
+ * StoreUnavailableError for a file that is damaged or is something else.
  */
-export async function prepareDataFile(folder: string): Promise<{ readonly missing: number }> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await chmod(folder, 0o700);
+export async function prepareDataFile(folder: string): Promise<void> {
+  await prepareFolder(folder);
   const path = join(folder, "data.mdb");
+  let file: FileHandle;
   try {
-    const { size } = await stat(path);
-    if (size === 0) return { missing: 0 };
+    file = await open(path, "r+");
   } catch (cause) {
-    if (hasCode(cause, "ENOENT")) return { missing: 0 };
+    if (hasCode(cause, "ENOENT")) return;
     throw cause;
   }
-  const file = await open(path, "r+");
   try {
-    const first = await readMeta(0);
-    const second = first === undefined ? undefined : await readMeta(first.pageSize);
-    if (first === undefined || second === undefined) {
-      throw new StoreUnavailableError(
-        `Cannot open store "${folder}": its data file is damaged or is no LMDB file, wanted an intact one: restore it from a backup, or move the folder away to begin anew`,
-      );
-    }
-    const { lastPage, pageSize } = second.transaction > first.transaction ? second : first;
     const { size } = await file.stat();
-    const missing = Math.max(0, (lastPage + 1) * pageSize - size);
-    if (missing > 0) await file.truncate(size + missing);
-    return { missing };
+    if (size === 0) return;
+    const first = readMeta(file.fd, 0);
+    const second = first === undefined ? undefined : readMeta(file.fd, first.pageSize);
+    if (first === undefined || second === undefined) throw damagedFile(folder, "its first pages are cut off or of no LMDB file");
+    const newest = second.transaction > first.transaction ? second : first;
+    const bad = await findBadPage(file.fd, newest);
+    if (bad !== undefined) throw damagedFile(folder, bad);
+    // Pages at the end that no tree uses need not have been written, but LMDB may look at their place.
+    const needed = (newest.lastPage + 1) * newest.pageSize;
+    if (size < needed) await file.truncate(needed);
   } finally {
     await file.close();
   }
+}
 
-  async function readMeta(at: number) {
-    const page = Buffer.alloc(PAGE_HEADER + META_LENGTH);
-    const { bytesRead } = await file.read(page, 0, page.length, at);
-    const meta = page.subarray(PAGE_HEADER);
-    if (bytesRead < page.length || meta.readUInt32LE(0) !== MAGIC) return undefined;
-    const pageSize = meta.readUInt32LE(24);
-    if (pageSize < 256 || pageSize > 65_536 || (pageSize & (pageSize - 1)) !== 0) return undefined;
-    return { pageSize, lastPage: Number(meta.readBigUInt64LE(120)), transaction: meta.readBigUInt64LE(128) };
+export function damagedFile(folder: string, why: string, options?: ErrorOptions): StoreUnavailableError {
+  return new StoreUnavailableError(
+    `Cannot open store "${folder}": its data file is damaged (${why}), wanted an intact one: restore it from a backup, or move the folder away to begin anew`,
+    options,
+  );
+}
+
+async function prepareFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const names = await readdir(folder);
+    if (names.length === 0 || names.includes("data.mdb")) await chmod(folder, 0o700); // another's folder keeps its mode
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new StoreUnavailableError(`Cannot open store "${folder}": ${why}, wanted a folder that this process may write`, { cause });
   }
 }
 

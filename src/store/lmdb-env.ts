@@ -1,7 +1,7 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import { type Database, open, type PutOptions, type RootDatabase, type RootDatabaseOptions } from "lmdb";
 import { type LeaseId, type Revision, StoreUnavailableError } from "./contract.ts";
-import { prepareDataFile, protectDataFiles } from "./data-file.ts";
+import { damagedFile, prepareDataFile, protectDataFiles } from "./data-file.ts";
 import { decodeRecord, encodeRecord, PAGE_SIZE } from "./lmdb-record.ts";
 import { claimFolder, refuseForeign, releaseFolder } from "./store-owner.ts";
 import type { Version } from "./version.ts";
@@ -40,7 +40,7 @@ const LOAD_STEP = 2_000;
 
 export async function openLmdbEnv(folder: string, mapSize: number): Promise<LmdbEnv> {
   refuseForeign(folder);
-  const { missing } = await prepareDataFile(folder);
+  await prepareDataFile(folder);
   const root = openRoot(folder, mapSize);
   try {
     await protectDataFiles(folder);
@@ -51,11 +51,11 @@ export async function openLmdbEnv(folder: string, mapSize: number): Promise<Lmdb
     throw cause;
   }
   try {
-    return await useEnv(folder, root, missing);
+    return await useEnv(folder, root);
   } catch (cause) {
     await root.close();
     releaseFolder(folder);
-    throw cause instanceof StoreUnavailableError ? cause : damaged(folder, cause, missing);
+    throw cause instanceof StoreUnavailableError ? cause : damaged(folder, cause);
   }
 }
 
@@ -76,7 +76,7 @@ function openRoot(folder: string, mapSize: number): RootDatabase {
   }
 }
 
-async function useEnv(folder: string, root: RootDatabase, missing: number): Promise<LmdbEnv> {
+async function useEnv(folder: string, root: RootDatabase): Promise<LmdbEnv> {
   const meta: Database<unknown, string> = root.openDB({ name: "meta", encoding: "json" });
   const format = meta.get("format");
   if (format === undefined) {
@@ -136,7 +136,7 @@ async function useEnv(folder: string, root: RootDatabase, missing: number): Prom
           lastLease: readNumber("lastLease"),
         };
       } catch (cause) {
-        throw damaged(folder, cause, missing);
+        throw damaged(folder, cause);
       }
     },
     async write(records) {
@@ -154,7 +154,9 @@ async function useEnv(folder: string, root: RootDatabase, missing: number): Prom
       try {
         await Promise.all([batch, ...puts]);
       } catch (cause) {
-        throw await reasonOf(cause);
+        const reason = await reasonOf(cause);
+        // The address of a page helps nobody.
+        throw reason instanceof Error ? new Error(reason.message.replace(/: Attempting to write .*/s, ""), { cause: reason }) : reason;
       }
     },
     read(version) {
@@ -201,11 +203,6 @@ async function reasonOf(cause: unknown): Promise<unknown> {
   return Promise.race([real, yieldToLoop(cause)]);
 }
 
-function damaged(folder: string, cause: unknown, missing = 0): StoreUnavailableError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  const short = missing > 0 ? `${missing} bytes at its end are missing: ` : "";
-  return new StoreUnavailableError(
-    `Cannot read store "${folder}": its data file is damaged (${short}${why}), wanted an intact one: restore it from a backup, or move the folder away to begin anew`,
-    { cause },
-  );
+function damaged(folder: string, cause: unknown): StoreUnavailableError {
+  return damagedFile(folder, cause instanceof Error ? cause.message : String(cause), { cause });
 }

@@ -202,11 +202,13 @@ describe("openLmdbStore()", () => {
       for (const part of [0.9, 0.5, 0.1]) {
         await truncate(data(), Math.floor(size * part));
         await expect(open()).rejects.toThrow(
-          /^Cannot read store ".*": its data file is damaged \(.*\), wanted an intact one: restore it from a backup/,
+          /^Cannot open store ".*": its data file is damaged \(.*\), wanted an intact one: restore it from a backup/,
         );
       }
       await truncate(data(), 5000);
-      await expect(open()).rejects.toThrow(/its data file is damaged or is no LMDB file, wanted an intact one/);
+      await expect(open()).rejects.toThrow(
+        /its data file is damaged \(its first pages are cut off or of no LMDB file\), wanted an intact one/,
+      );
     });
 
     test("with bytes changed in a value", async () => {
@@ -221,10 +223,24 @@ describe("openLmdbStore()", () => {
       await expect(open()).rejects.toThrow(StoreUnavailableError); // and nobody holds the folder
     });
 
+    test("with a page lost or replaced by another", async () => {
+      await fillLarge();
+      const file = await openFile(data(), "r+");
+      const content = await file.readFile();
+      const page = Math.floor(content.indexOf("marker-77-xxx") / 8192);
+      for (const other of [Buffer.alloc(8192), content.subarray(0, 8192)]) {
+        await file.write(other, 0, 8192, page * 8192);
+        await expect(open()).rejects.toThrow(`Cannot open store "${path}": its data file is damaged (page ${page} is not itself)`);
+      }
+      await file.write(content, page * 8192, 8192, page * 8192);
+      await file.close();
+      await (await open())[Symbol.asyncDispose]();
+    });
+
     test("of something else", async () => {
       await (await open())[Symbol.asyncDispose]();
       await writeFile(data(), "#!/bin/sh\n".repeat(5000));
-      await expect(open()).rejects.toThrow(/is damaged or is no LMDB file/);
+      await expect(open()).rejects.toThrow(/its first pages are cut off or of no LMDB file/);
     });
 
     test("of another program", async () => {

@@ -84,13 +84,19 @@ export function createLmdbStore(
   let stagedBytes = 0;
   let closed = false;
   let closing: Promise<void> | undefined;
+  /** The last group failed, and the log says so. */
+  let failing = false;
   /** Set when it is not known what the file holds: only opening it again helps. */
   let broken: StoreUnavailableError | undefined;
   let cleaning: Promise<void> | undefined;
 
   const group = createGroupCommit<StoreJob>({
     persist: (jobs) => env.write(jobs.flatMap(({ record }) => record ?? [])),
-    persisted: () => watches.published(),
+    persisted() {
+      if (failing) log.info("Store can be written again", { path });
+      failing = false;
+      watches.published();
+    },
     explain,
     abandon,
   });
@@ -234,7 +240,8 @@ export function createLmdbStore(
 
   async function explain(cause: unknown): Promise<Error> {
     const free = await freeBytes();
-    log.error("Store cannot be written", { path, cause });
+    if (!failing) log.error("Store cannot be written", { path, cause });
+    failing = true;
     return new StoreUnavailableError(
       `Cannot write to store "${path}": ${cause instanceof Error ? cause.message : String(cause)}${free}, wanted a writable disk with room: free some space and try again`,
       { cause },
