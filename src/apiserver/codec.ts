@@ -3,12 +3,15 @@ import { jsonBytes } from "./http/answer.ts";
 import type { Representation } from "./http/negotiate.ts";
 import { frameEvent } from "./http/splice.ts";
 import { duplicateFieldError, JsonSyntaxError, parseJson, strictDecodingError, unknownFieldError } from "#machinery/json.ts";
-import { parseYaml, YamlError } from "#machinery/yaml.ts";
-import { isPlainObject } from "#machinery/plain.ts";
+import { required } from "#base/invariant.ts";
+import { formatYaml, parseYaml, YamlError } from "#machinery/yaml.ts";
+import { isPlainObject, type PlainObject } from "#machinery/plain.ts";
+import { decodeEnvelope, decodeMessage, decodeProtobuf, encodeProtobuf, encodeWatchEvent } from "#machinery/protobuf.ts";
+import { ProtobufError } from "#machinery/protobuf-wire.ts";
 import { DecodeError, decodeObject } from "#machinery/schema/decode.ts";
 import { applyTableDefaults } from "#machinery/schema/defaults.ts";
 import { typeNameOfKind } from "#machinery/schema/schema.ts";
-import { badRequest, unsupportedMediaType } from "#machinery/status.ts";
+import { badRequest } from "#machinery/status.ts";
 import type { KubeObject, Stored } from "#machinery/object.ts";
 
 const decoder = new TextDecoder();
@@ -19,13 +22,44 @@ export function decodeStored(bytes: Uint8Array): Stored<KubeObject> {
 }
 
 /** Any API value as the body of an answer. */
-export function encodeBody(value: object, { pretty }: Representation): Uint8Array {
-  return jsonBytes(value, pretty);
+export function encodeBody(value: object, { format, pretty }: Representation): Uint8Array {
+  switch (format) {
+    case "json":
+      return jsonBytes(value, pretty);
+    case "yaml":
+      return Buffer.from(formatYaml(value));
+    case "protobuf":
+      return encodeProtobuf(required(protobufType(value), "protobuf type of an answer"), value as PlainObject);
+  }
 }
 
-/** One event of a watch: a JSON line, or length-delimited protobuf. `object` is already in the format. */
-export function encodeWatchFrame(type: string, object: Uint8Array, _representation: Representation): Uint8Array {
-  return frameEvent(type, object.at(-1) === 0x0a ? object.subarray(0, -1) : object);
+/** Whether a value of this kind has a protobuf form. */
+export function hasProtobuf(apiVersion: string, kind: string): boolean {
+  return protobufType({ apiVersion, kind }) !== undefined;
+}
+
+function protobufType(value: object): string | undefined {
+  const { apiVersion = "", kind = "" } = value as { readonly apiVersion?: string; readonly kind?: string };
+  const slash = apiVersion.indexOf("/");
+  const [group, version] = slash < 0 ? ["", apiVersion] : [apiVersion.slice(0, slash), apiVersion.slice(slash + 1)];
+  return typeNameOfKind(group, version, kind) ?? (group === "" ? typeNameOfKind("meta.k8s.io", version, kind) : undefined);
+}
+
+/** One event of a watch: a JSON line, a YAML document, or length-delimited protobuf. `object` is already in the format. */
+export function encodeWatchFrame(type: string, object: Uint8Array, { format }: Representation): Uint8Array {
+  switch (format) {
+    case "json":
+      return frameEvent(type, object.at(-1) === 0x0a ? object.subarray(0, -1) : object);
+    case "yaml":
+      return Buffer.from(`---\n${formatYaml({ type, object: parseYaml(decoder.decode(object)).value })}`);
+    case "protobuf": {
+      const event = encodeWatchEvent(type, object);
+      const frame = Buffer.allocUnsafe(event.length + 4);
+      frame.writeUInt32BE(event.length);
+      frame.set(event, 4);
+      return frame;
+    }
+  }
 }
 
 export type BodyFormat = "json" | "yaml" | "protobuf";
@@ -71,12 +105,20 @@ export function parseBody(bytes: Uint8Array, format: BodyFormat, type: BodyType)
         return { value, complaints: duplicateFields, bytes };
       }
       case "protobuf":
-        throw unsupportedMediaType("protobuf request bodies are not supported yet, send application/json");
+        return { value: fromProtobuf(bytes, type), complaints: [], bytes };
     }
   } catch (cause) {
     if (cause instanceof JsonSyntaxError || cause instanceof YamlError) throw unreadable(cause.message);
+    if (cause instanceof ProtobufError) throw unrecognized(type, cause.message, bytes);
     throw cause;
   }
+}
+
+/** The message as plain JSON. Only kind and version are looked at here; whether they are the wanted ones is checked later. */
+function fromProtobuf(bytes: Uint8Array, type: BodyType): PlainObject {
+  const { kind, apiVersion, raw } = decodeEnvelope(bytes);
+  if (kind === type.kind) return { kind, apiVersion, ...decodeMessage(type.typeName, raw) };
+  return decodeProtobuf(bytes) ?? { kind, apiVersion };
 }
 
 /** Checks the kind of a parsed body and makes it the type's. */
@@ -98,7 +140,7 @@ export function decodeTyped(body: ParsedBody, type: BodyType, validation: FieldV
   const apiVersion = typeof root["apiVersion"] === "string" && root["apiVersion"] !== "" ? root["apiVersion"] : type.apiVersion;
   const version = apiVersion.slice(apiVersion.indexOf("/") + 1);
   const cannot = (why: string) => badRequest(`${kind} in version ${JSON.stringify(version)} cannot be handled as a ${type.kind}: ${why}`);
-  if (kind !== type.kind || apiVersion !== type.apiVersion) {
+  if (kind !== type.kind || (apiVersion !== type.apiVersion && type.anyVersion !== true)) {
     const group = apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "";
     if (typeNameOfKind(group, version, kind) === undefined) {
       throw cannot(
@@ -111,7 +153,10 @@ export function decodeTyped(body: ParsedBody, type: BodyType, validation: FieldV
     throw cannot(`converting (${version}.${kind}) to (${internalName(type)}): unknown conversion`);
   }
   try {
-    const { object, unknownFields } = decodeObject(type.typeName, root);
+    const { object, unknownFields } = decodeObject(
+      type.typeName,
+      type.anyVersion === true ? { ...root, apiVersion: type.apiVersion } : root,
+    );
     const strict = [...complaints, ...unknownFields.map(unknownFieldError)];
     if (strict.length > 0 && validation === "Strict") throw cannot(strictDecodingError(strict));
     if (validation === "Warn") for (const complaint of strict) warn(complaint);

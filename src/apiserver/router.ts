@@ -12,7 +12,7 @@ import { patchObject } from "./verbs/patch.ts";
 import { updateObject } from "./verbs/update.ts";
 import { watchObjects } from "./verbs/watch.ts";
 
-type VerbHandler = (served: Served, exchange: Exchange, resource: Resource) => Promise<Answer>;
+export type VerbHandler = (served: Served, exchange: Exchange, resource: Resource) => Promise<Answer>;
 
 /** The generic verbs. */
 const VERBS: Readonly<Record<Verb, VerbHandler>> = {

@@ -17,6 +17,7 @@ import { createDiscovery } from "./discovery.ts";
 import { type AnyRequest, type AnyResponse, ClientGoneError, exchangeOf, sendAnswer, sendOnSocket } from "./http/connection.ts";
 import { compose, type Handler } from "./http/exchange.ts";
 import { createPaths } from "./paths.ts";
+import { SUBRESOURCES } from "./subresources/registry.ts";
 import { pipeline } from "./pipeline.ts";
 import { createResources } from "./resource.ts";
 import { createRouter } from "./router.ts";
@@ -81,7 +82,7 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
   };
   const discovery = createDiscovery(kinds, options.advertise);
   const authenticate: Authenticator = async (exchange) => certificateUser(exchange) ?? ANONYMOUS;
-  const router = createRouter({ served, paths: createPaths({ discovery, store }), special: new Map() });
+  const router = createRouter({ served, paths: createPaths({ discovery, store }), special: new Map(SUBRESOURCES) });
   const handle = compose(
     pipeline({
       log,

@@ -8,7 +8,7 @@ import { type Ca, type Certificate, createCa, issueCertificate } from "#pki/cert
 import type { Store } from "#store/contract.ts";
 import { createMemoryStore } from "#store/memory.ts";
 import { createWatchHub } from "#store/watch-hub.ts";
-import { renderKubeconfig } from "./render-kubeconfig.ts";
+import { renderKubeconfig } from "#client/kubeconfig.ts";
 import { type ApiServer, createApiServer } from "./server.ts";
 
 export interface TestServerOptions {
@@ -57,14 +57,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     port: listening.port,
     ca,
     admin,
-    kubeconfig: renderKubeconfig({
-      name: "navarch-test",
-      server: url,
-      caPem: ca.certPem,
-      user: "admin",
-      certPem: admin.certPem,
-      keyPem: admin.keyPem,
-    }),
+    kubeconfig: renderKubeconfig({ name: "navarch-test", server: url, ca: ca.certPem, user: { cert: admin.certPem, key: admin.keyPem } }),
     api,
     store,
     certificateOf: (cn, orgs = []) => issueCertificate({ ca, cn, orgs, usages: ["client"], days: 1, now: Date.now() }),

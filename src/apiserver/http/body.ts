@@ -38,6 +38,8 @@ export interface BodyType {
   readonly kind: string;
   readonly typeName: string;
   readonly defaults?: Kind;
+  /** Every API version has the same type under this name (DeleteOptions). */
+  readonly anyVersion?: true;
 }
 
 export async function readTyped(_served: Served, exchange: Exchange, type: BodyType): Promise<KubeObject> {

@@ -38,6 +38,7 @@ export function exchangeOf(request: AnyRequest, signal: AbortSignal, upgrade?: U
     },
     signal,
     socket: socket instanceof TLSSocket || "getPeerCertificate" in socket ? (socket as TLSSocket) : undefined,
+    inProcess: undefined,
     upgrade,
     remoteAddress: socket.remoteAddress ?? "",
     user: ANONYMOUS,

@@ -44,6 +44,8 @@ export interface Exchange {
   readonly signal: AbortSignal;
   /** The TLS connection, for client certificates; undefined for in-process requests. */
   readonly socket: TLSSocket | undefined;
+  /** Who asks, where the request comes from this process and needs no credentials. */
+  readonly inProcess: User | undefined;
   readonly upgrade: Upgrade | undefined;
   readonly remoteAddress: string;
   user: User;

@@ -72,6 +72,7 @@ export function negotiate(accept: string | undefined, options: NegotiateOptions)
     const as = params["as"];
     const transform = as === undefined ? "none" : transforms.find((candidate) => candidate === as);
     if (transform === undefined) continue;
+    if (transform === "Table" && format === "protobuf") continue;
     if (as !== undefined && (params["g"] !== "meta.k8s.io" || params["v"] !== "v1")) continue;
     return { format, transform, stream: params["stream"] === "watch", pretty: format === "json" && pretty };
   }

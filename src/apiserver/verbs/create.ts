@@ -32,12 +32,18 @@ export async function createObject(served: Served, exchange: Exchange, resource:
 }
 
 /** Everything that happens to a decoded, defaulted object before and while it is stored. Throws StatusError. */
-export async function createEntry(served: Served, resource: Resource, decoded: KubeObject, context: WriteContext): Promise<Entry> {
+export async function createEntry(
+  served: Served,
+  resource: Resource,
+  decoded: KubeObject,
+  context: WriteContext,
+  trackedAlready = false,
+): Promise<Entry> {
   const { kind } = resource;
   const generate = (decoded.metadata.name ?? "") === "" && (decoded.metadata.generateName ?? "") !== "";
   for (let attempt = 1; ; attempt++) {
     const object = generate ? withName(decoded, generatedName(served, decoded.metadata.generateName ?? "")) : decoded;
-    const entry = await createOnce(served, resource, object, context);
+    const entry = await createOnce(served, resource, object, context, trackedAlready);
     if (entry !== undefined) return entry;
     if (!generate) throw alreadyExists(resource.name, object.metadata.name ?? "");
     if (attempt === NAME_ATTEMPTS) throw generateNameConflict(kind, object.metadata.name ?? "");
@@ -45,7 +51,13 @@ export async function createEntry(served: Served, resource: Resource, decoded: K
 }
 
 /** Undefined when the name is taken. */
-async function createOnce(served: Served, resource: Resource, named: KubeObject, context: WriteContext): Promise<Entry | undefined> {
+async function createOnce(
+  served: Served,
+  resource: Resource,
+  named: KubeObject,
+  context: WriteContext,
+  trackedAlready: boolean,
+): Promise<Entry | undefined> {
   const { kind } = resource;
   const { strategy } = kind;
   const name = named.metadata.name ?? "";
@@ -67,7 +79,7 @@ async function createOnce(served: Served, resource: Resource, named: KubeObject,
     signal: context.signal,
   });
   const now = served.clock.now();
-  const tracked = createdFields(kind, named, { manager: context.fieldManager, now });
+  const tracked = trackedAlready ? named : createdFields(kind, named, { manager: context.fieldManager, now });
   const admitted = await served.admission.admit(request(tracked));
   const { resourceVersion, deletionTimestamp, deletionGracePeriodSeconds, selfLink, ...metadata } = admitted.metadata;
   if (resourceVersion !== undefined && resourceVersion !== "" && resourceVersion !== "0") {

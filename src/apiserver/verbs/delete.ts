@@ -16,7 +16,12 @@ import { namespaceOf } from "./get.ts";
 import { dryRunOf, hooksOf, writeContextOf } from "./write-options.ts";
 import type { WriteContext } from "./write-context.ts";
 
-const DELETE_OPTIONS = { apiVersion: "v1", kind: "DeleteOptions", typeName: "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions" };
+const DELETE_OPTIONS = {
+  apiVersion: "v1",
+  kind: "DeleteOptions",
+  typeName: "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions",
+  anyVersion: true,
+} as const;
 const ORPHAN = "orphan";
 const FOREGROUND = "foregroundDeletion";
 

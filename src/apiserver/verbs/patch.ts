@@ -5,7 +5,10 @@ import { applyMergePatch } from "#machinery/patch/merge.ts";
 import { PatchError } from "#machinery/patch/patch-error.ts";
 import { applyStrategicMergePatch } from "#machinery/patch/strategic.ts";
 import { isPlainObject } from "#machinery/plain.ts";
-import { badRequest, STATUS_CODES, StatusError, unsupportedMediaType } from "#machinery/status.ts";
+import { decodeObject } from "#machinery/schema/decode.ts";
+import { parseYaml, YamlError } from "#machinery/yaml.ts";
+import { forbiddenField, requiredField } from "#machinery/field-error.ts";
+import { badRequest, invalid, type ResourceName, STATUS_CODES, StatusError, unsupportedMediaType } from "#machinery/status.ts";
 import { apiVersionOf, type Kind } from "#kinds/kind.ts";
 import { requestEntityTooLarge } from "../http/limits.ts";
 import { mediaTypeOf } from "../http/body.ts";
@@ -16,7 +19,9 @@ import { objectAnswer } from "../represent.ts";
 import type { Resource } from "../resource.ts";
 import type { Served } from "../served.ts";
 import { mainRules, updateEntry, type UpdateRules } from "./update-entry.ts";
-import { writeContextOf } from "./write-options.ts";
+import { appliedFields } from "../managed-fields.ts";
+import { isTrue } from "../http/request-info.ts";
+import { checkNamespace, writeContextOf } from "./write-options.ts";
 
 const ACCEPTED =
   "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml";
@@ -35,7 +40,9 @@ export async function patchObject(
   const mediaType = mediaTypeOf(headers["content-type"]);
   const validation = fieldValidationOf(exchange);
   const body = await exchange.body();
-  const apply = patchOf(mediaType, kind, body);
+  if (mediaType === APPLY) return applyObject(served, exchange, resource, rules, body);
+  if (exchange.query.has("force")) throw invalid(PATCH_OPTIONS, "", [forbiddenField("force", "may not be specified for non-apply patch")]);
+  const apply = patchOf(mediaType, kind.typeName, resource.name, body);
   const { entry, created } = await updateEntry(
     served,
     resource,
@@ -43,6 +50,7 @@ export async function patchObject(
       namespace: info.namespace,
       name: info.name,
       rules,
+      pinned: false,
       build: (current) =>
         withDefaults(type, decodeTyped({ value: apply(current), complaints: [], bytes: body }, type, validation, context.warn)),
     },
@@ -51,22 +59,92 @@ export async function patchObject(
   return objectAnswer(exchange, resource, entry, served.clock.now(), created ? 201 : 200);
 }
 
+const APPLY = "application/apply-patch+yaml";
+const PATCH_OPTIONS = { group: "meta.k8s.io", kind: "PatchOptions" };
+
+/** Server-side apply: creates what is not there. */
+async function applyObject(served: Served, exchange: Exchange, resource: Resource, rules: UpdateRules, body: Uint8Array): Promise<Answer> {
+  const { info, query } = exchange;
+  const { kind } = resource;
+  if ((query.get("fieldManager") ?? "") === "") {
+    throw invalid(PATCH_OPTIONS, "", [requiredField("fieldManager", "is required for apply patch")]);
+  }
+  const context = writeContextOf(exchange, "PatchOptions");
+  const type = { apiVersion: apiVersionOf(kind), kind: kind.kind, typeName: kind.typeName, defaults: kind };
+  const validation = fieldValidationOf(exchange);
+  const applied = appliedValue(body);
+  const decoded = decodeTyped({ value: applied, complaints: [], bytes: body }, type, validation, context.warn);
+  checkNamespace(resource, info.namespace, decoded);
+  const name = decoded.metadata.name ?? "";
+  if (name !== "" && name !== info.name)
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${info.name})`);
+  const manager = {
+    manager: context.fieldManager,
+    now: served.clock.now(),
+    ...(rules.subresource === "" ? {} : { subresource: rules.subresource }),
+  };
+  const merge = (live: KubeObject) => {
+    const object = applying(() => appliedFields(kind, live, applied, isTrue(query.get("force")), manager));
+    return withDefaults(type, decodeTyped({ value: object, complaints: [], bytes: body }, type, "Ignore", context.warn));
+  };
+  const { entry, created } = await updateEntry(
+    served,
+    resource,
+    {
+      namespace: info.namespace,
+      name: info.name,
+      rules,
+      pinned: false,
+      tracked: true,
+      build: merge,
+      ...(rules.subresource === "" ? { missing: async () => merge(emptyObject(kind, info.namespace, info.name)) } : {}),
+    },
+    context,
+  );
+  return objectAnswer(exchange, resource, entry, served.clock.now(), created ? 201 : 200);
+}
+
+function emptyObject(kind: Kind, namespace: string, name: string): KubeObject {
+  const metadata = kind.scope === "Namespaced" ? { name, namespace } : { name };
+  return decodeObject(kind.typeName, { kind: kind.kind, apiVersion: apiVersionOf(kind), metadata }).object;
+}
+
+function appliedValue(body: Uint8Array): unknown {
+  try {
+    return parseYaml(Buffer.from(body).toString()).value;
+  } catch (cause) {
+    if (cause instanceof YamlError) throw badRequest(`error decoding YAML: ${cause.message}`);
+    throw cause;
+  }
+}
+
+function applying(apply: () => KubeObject): KubeObject {
+  try {
+    return apply();
+  } catch (cause) {
+    if (!(cause instanceof PatchError)) throw cause;
+    if (cause.because === "bad") throw badRequest(cause.message);
+    // Upstream lets this error through as it is: a 500 without a reason.
+    throw new StatusError({ reason: "", code: 500, message: cause.message });
+  }
+}
+
 /** The patch as a function of the current object. Throws 400, 413 or 415; so does the function, and 422. */
-function patchOf(mediaType: string, kind: Kind, body: Uint8Array): (current: KubeObject) => unknown {
+export function patchOf(mediaType: string, typeName: string, resource: ResourceName, body: Uint8Array): (current: KubeObject) => unknown {
   switch (mediaType) {
     case "application/json-patch+json": {
       const patch = patchValue(body);
-      return (current) => patching(() => applyJsonPatch(current, patch), kind, current);
+      return (current) => patching(() => applyJsonPatch(current, patch), resource);
     }
     case "application/merge-patch+json": {
       const patch = patchValue(body);
       if (!isPlainObject(patch)) throw badRequest(`json: cannot unmarshal ${goKind(patch)} into Go value of type map[string]interface {}`);
-      return (current) => patching(() => applyMergePatch(current, patch), kind, current);
+      return (current) => patching(() => applyMergePatch(current, patch), resource);
     }
     case "application/strategic-merge-patch+json": {
       const patch = patchValue(body);
       if (!isPlainObject(patch)) throw badRequest(`json: cannot unmarshal ${goKind(patch)} into Go value of type map[string]interface {}`);
-      return (current) => patching(() => applyStrategicMergePatch(kind.typeName, current, patch), kind, current);
+      return (current) => patching(() => applyStrategicMergePatch(typeName, current, patch), resource);
     }
     default:
       throw unsupportedMediaType(`the body of the request was in an unknown format - accepted media types include: ${ACCEPTED}`);
@@ -82,7 +160,7 @@ function patchValue(body: Uint8Array): unknown {
   }
 }
 
-function patching(apply: () => unknown, kind: Kind, current: KubeObject): unknown {
+function patching(apply: () => unknown, resource: ResourceName): unknown {
   try {
     return apply();
   } catch (cause) {
@@ -96,8 +174,12 @@ function patching(apply: () => unknown, kind: Kind, current: KubeObject): unknow
         throw new StatusError({
           reason: "Invalid",
           code: STATUS_CODES.Invalid,
-          message: `the server rejected our request due to an error in our request`,
-          details: { name: current.metadata.name ?? "", group: kind.group, kind: kind.plural, causes: [{ message: cause.message }] },
+          message: "the server rejected our request due to an error in our request",
+          details: {
+            ...(resource.group === "" ? {} : { group: resource.group }),
+            kind: resource.plural,
+            causes: [{ reason: "UnexpectedServerResponse", message: cause.message }],
+          },
         });
     }
   }

@@ -4,7 +4,8 @@ import type { FieldError } from "#machinery/field-error.ts";
 import { badRequest, conflict, modifiedConflict, notFound } from "#machinery/status.ts";
 import type { Kind } from "#kinds/kind.ts";
 import type { Entry } from "#store/watch-hub.ts";
-import { updatedFields } from "../managed-fields.ts";
+import { type ManagerOf, updatedFields } from "../managed-fields.ts";
+import { withoutTimestampChange } from "#machinery/patch/apply.ts";
 import type { Resource } from "../resource.ts";
 import type { Served } from "../served.ts";
 import { check, validateUpdated } from "../validation.ts";
@@ -20,8 +21,8 @@ export interface UpdateRules {
   readonly subresource: string;
   readonly prepare: (next: KubeObject, previous: KubeObject) => KubeObject;
   readonly validate: (next: KubeObject, previous: KubeObject) => readonly FieldError[];
-  /** Tracking has been done by the caller (server-side apply). */
-  readonly tracked?: true;
+  /** Writes that nobody owns fields by: managedFields stay as they are. */
+  readonly untracked?: true;
 }
 
 export interface UpdateTarget {
@@ -30,6 +31,10 @@ export interface UpdateTarget {
   readonly rules: UpdateRules;
   /** Makes the wished state from the current one. Called again when another write came between. */
   readonly build: (current: Stored<KubeObject>) => Promise<KubeObject> | KubeObject;
+  /** Whether a resourceVersion in the built object holds only for that state. False for patches, which carry the current one. @default true */
+  readonly pinned?: boolean;
+  /** `build` has tracked the change already (server-side apply). @default false */
+  readonly tracked?: boolean;
   /** The object to create when there is none; undefined answers 404. */
   readonly missing?: () => Promise<KubeObject>;
 }
@@ -87,7 +92,7 @@ export async function updateEntry(served: Served, resource: Resource, target: Up
     if (current === undefined) {
       const missing = await target.missing?.();
       if (missing === undefined) throw notFound(resource.name, name);
-      return { entry: await createEntry(served, resource, missing, context), created: true };
+      return { entry: await createEntry(served, resource, missing, context, target.tracked), created: true };
     }
     const previous = resource.parse(current);
     const entry = await updateOnce(served, resource, target, context, current, previous);
@@ -107,11 +112,11 @@ async function updateOnce(
   const { kind } = resource;
   const { rules, name } = target;
   const built = await target.build(previous);
-  const pinned = checkIdentity(resource, built, previous, name);
+  const pinned = checkIdentity(resource, built, previous, name) && target.pinned !== false;
   const prepared = withSystemMetadata(kind, rules.prepare(withFixedMetadata(built, previous), previous), previous, rules);
   const now = served.clock.now();
   const manager = { manager: context.fieldManager, now, ...(rules.subresource === "" ? {} : { subresource: rules.subresource }) };
-  const tracked = rules.tracked === true ? prepared : updatedFields(kind, previous, prepared, manager);
+  const tracked = trackedBy(target, kind, previous, prepared, built, manager);
   const request = (object: KubeObject) => ({
     operation: "UPDATE" as const,
     kind,
@@ -129,7 +134,7 @@ async function updateOnce(
   const hooks = rules.subresource === "" ? hooksOf(served, kind) : undefined;
   const taken = await (hooks?.update?.(admitted, previous, context.dryRun) ?? nothingTaken(admitted));
   try {
-    const next = taken.object;
+    const next = withoutTimestampChange(previous as KubeObject, taken.object);
     check(kind, next, [...validateUpdated(kind, next, previous), ...rules.validate(next, previous)]);
     if (rules.subresource === "") for (const text of kind.strategy.warnings?.(next, previous) ?? []) context.warn(text);
     await served.admission.validate(request(next));
@@ -184,6 +189,20 @@ function checkIdentity(resource: Resource, built: KubeObject, previous: Stored<K
   return true;
 }
 
+function trackedBy(
+  { rules, tracked }: UpdateTarget,
+  kind: Kind,
+  previous: KubeObject,
+  next: KubeObject,
+  built: KubeObject,
+  manager: ManagerOf,
+): KubeObject {
+  if (rules.untracked !== true && tracked !== true) return updatedFields(kind, previous, next, manager);
+  const { managedFields } = tracked === true ? built.metadata : previous.metadata;
+  const { managedFields: _, ...metadata } = next.metadata;
+  return { ...next, metadata: managedFields === undefined ? metadata : { ...metadata, managedFields } };
+}
+
 /** What no update changes. */
 function withFixedMetadata(next: KubeObject, previous: Stored<KubeObject>): KubeObject {
   const { name, namespace, uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation, generateName } =
@@ -207,9 +226,12 @@ function withFixedMetadata(next: KubeObject, previous: Stored<KubeObject>): Kube
 }
 
 function withSystemMetadata(kind: Kind, next: KubeObject, previous: Stored<KubeObject>, rules: UpdateRules): KubeObject {
-  if (rules.subresource === "status" || !makesGeneration(kind, next, previous)) return next;
+  if (KEEPS_GENERATION.has(rules.subresource) || !makesGeneration(kind, next, previous)) return next;
   return { ...next, metadata: { ...next.metadata, generation: (previous.metadata.generation ?? 0) + 1 } };
 }
+
+/** Subresources that write past the rules of the spec. */
+const KEEPS_GENERATION = new Set(["status", "binding", "eviction", "approval", "finalize"]);
 
 function makesGeneration(kind: Kind, next: KubeObject, previous: KubeObject): boolean {
   const { generation = "none" } = kind.strategy;
