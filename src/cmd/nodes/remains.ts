@@ -18,7 +18,7 @@ export interface Remain {
 
 export interface RemainsOptions {
   readonly cluster: string;
-  /** The cluster's state and run directories: mounts below them, and processes that name them, are the cluster's. */
+  /** The cluster's state and run directories: mounts below them, and containerds and shims that name them, are the cluster's. */
   readonly directories: readonly string[];
 }
 
@@ -90,8 +90,8 @@ export async function removeRemains({ clock }: { clock: Clock }, options: Remain
 }
 
 /**
- * Processes of a cluster: those marked in their environment, those in a node's namespace or in the cluster's cgroups, and those whose
- * arguments name its directories (shims). Never this process or one it descends from.
+ * Processes of a cluster: those marked in their environment, those in a node's namespace or in the cluster's cgroups, and containerds and shims whose
+ * arguments name its directories. Never this process or one it descends from.
  */
 async function findProcesses(names: ClusterNames, directories: readonly string[]): Promise<readonly RunningProcess[]> {
   const namespaces = new Set<number>();
@@ -114,7 +114,7 @@ async function findProcesses(names: ClusterNames, directories: readonly string[]
       environment.split("\0").includes(mark) ||
       cgroup.split("\n").some((line) => line.split(/[:/]/).includes(segment)) ||
       (inode !== undefined && namespaces.has(inode)) ||
-      args.some((arg) => arg.startsWith("/") && directories.some((directory) => isBelow(arg, directory)))
+      (basename(args[0] ?? "").startsWith("containerd") && args.some((arg) => directories.some((directory) => isBelow(arg, directory))))
     );
   };
   const all = await listProcesses();

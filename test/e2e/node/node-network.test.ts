@@ -170,6 +170,36 @@ describe("createNodeNetwork()", () => {
     expect(left.flat()).toEqual([]);
   });
 
+  test("gets its packets through a host whose iptables drop what they forward, and takes its rules back", async () => {
+    // In namespaces of its own, as the rules of this host are nobody's to change.
+    const script = join(directory, "dropping-host.mts");
+    const source = (path: string) => JSON.stringify(new URL(`../../../src/${path}`, import.meta.url).href);
+    await writeFile(
+      script,
+      `import { createNodeNetwork, removeNodeNetwork } from ${source("cmd/nodes/network.ts")};
+      import { verifyRemoved } from ${source("cmd/nodes/remains.ts")};
+      import { exec, execResult } from ${source("base/node/exec.ts")};
+      const { signal } = new AbortController();
+      await exec(["iptables", "-P", "FORWARD", "DROP"], { signal });
+      const network = await createNodeNetwork({ cluster: "dropped", nodes: 2, egress: false }, signal);
+      const [one, two] = network.nodes;
+      const reaches = async () => (await execResult(["nsenter", "--net=" + one.netnsPath, "busybox", "ping", "-c", "1", "-W", "1", two.address], { signal })).code === 0;
+      const withRules = await reaches();
+      await exec(["iptables", "-F", "FORWARD"], { signal });
+      const withoutRules = await reaches();
+      await createNodeNetwork({ cluster: "dropped", nodes: 2, egress: false }, signal);
+      const again = await reaches();
+      const remains = await verifyRemoved({ cluster: "dropped", directories: [] }, signal);
+      await removeNodeNetwork("dropped", signal);
+      const left = await verifyRemoved({ cluster: "dropped", directories: [] }, signal);
+      const bridged = (await execResult(["cat", "/proc/sys/net/bridge/bridge-nf-call-iptables"], { signal })).stdout.trim() === "1";
+      console.log(JSON.stringify({ withRules, again, dropsWithoutRules: withoutRules === !bridged, rules: remains.filter(({ kind }) => kind === "iptables rule").length, left }));`,
+    );
+    const shell = 'mount -t tmpfs tmpfs /run/netns && mount --make-shared /run/netns && ip link set lo up && exec node --import tsx "$1"';
+    const output = await exec(["unshare", "--net", "--mount", "sh", "-c", shell, "sh", script], { signal });
+    expect(JSON.parse(output)).toEqual({ withRules: true, again: true, dropsWithoutRules: true, rules: 2, left: [] });
+  });
+
   test("keeps the host out of the way: nodes and host reach each other", async () => {
     for (const { address } of network.nodes)
       await exec(["ping", "-c", "1", "-W", "2", address], { signal }).catch(async () => {
