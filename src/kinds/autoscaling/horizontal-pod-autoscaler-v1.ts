@@ -1,6 +1,10 @@
 import type { HorizontalPodAutoscaler } from "#machinery/api/autoscaling-v1.ts";
+import { type FieldError, invalidField } from "#machinery/field-error.ts";
 import { defineKind, STATUS } from "../kind.ts";
 import { ageColumn, column, nameColumn, NONE, UNKNOWN, UNSET } from "../printing.ts";
+import { ownStatus } from "../strategy.ts";
+import { type Errors } from "../validation.ts";
+import { validateScaleTarget, validateReplicaBounds } from "./autoscaler-rules.ts";
 
 export const HorizontalPodAutoscalerV1Kind = defineKind<HorizontalPodAutoscaler>({
   group: "autoscaling",
@@ -25,10 +29,25 @@ export const HorizontalPodAutoscalerV1Kind = defineKind<HorizontalPodAutoscaler>
     column("Replicas", "Pods there are, as last seen.", ({ status }) => status?.currentReplicas ?? 0),
     ageColumn,
   ],
+  strategy: {
+    ...ownStatus<HorizontalPodAutoscaler>({ currentReplicas: 0, desiredReplicas: 0 }),
+    generation: "none",
+    default: (autoscaler) => ({ ...autoscaler, spec: { ...autoscaler.spec, minReplicas: autoscaler.spec?.minReplicas ?? 1 } }),
+    validate: validateAutoscaler,
+  },
 });
 
 function targetText({ spec, status }: HorizontalPodAutoscaler): string {
   if (spec?.targetCPUUtilizationPercentage === undefined) return NONE;
   const current = status?.currentCPUUtilizationPercentage;
   return `cpu: ${current === undefined ? UNKNOWN : `${current}%`}/${spec.targetCPUUtilizationPercentage}%`;
+}
+
+function validateAutoscaler({ spec }: HorizontalPodAutoscaler): Errors {
+  const errors: FieldError[] = [...validateReplicaBounds(spec, "spec"), ...validateScaleTarget(spec.scaleTargetRef, "spec.scaleTargetRef")];
+  const percent = spec.targetCPUUtilizationPercentage;
+  if (percent !== undefined && percent < 1) {
+    errors.push(invalidField("spec.targetCPUUtilizationPercentage", percent, "must be greater than 0"));
+  }
+  return errors;
 }

@@ -1,6 +1,8 @@
 import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus, MetricTarget, MetricValueStatus } from "#machinery/api/autoscaling-v2.ts";
 import { defineKind, STATUS } from "../kind.ts";
 import { ageColumn, column, nameColumn, NONE, UNKNOWN, UNSET } from "../printing.ts";
+import { ownStatus } from "../strategy.ts";
+import { defaultAutoscaler, validateAutoscalerSpec } from "./autoscaler-rules.ts";
 
 export const HorizontalPodAutoscalerKind = defineKind<HorizontalPodAutoscaler>({
   group: "autoscaling",
@@ -25,6 +27,12 @@ export const HorizontalPodAutoscalerKind = defineKind<HorizontalPodAutoscaler>({
     column("Replicas", "Pods there are, as last seen.", ({ status }) => status?.currentReplicas ?? 0),
     ageColumn,
   ],
+  strategy: {
+    ...ownStatus<HorizontalPodAutoscaler>({ desiredReplicas: 0, currentMetrics: [] }),
+    generation: "none",
+    default: (autoscaler) => ({ ...autoscaler, spec: defaultAutoscaler(autoscaler.spec) }),
+    validate: ({ spec }) => validateAutoscalerSpec(spec, "spec"),
+  },
 });
 
 const SHOWN_METRICS = 2;

@@ -1,6 +1,9 @@
 import type { ClusterRole } from "#machinery/api/rbac-v1.ts";
+import { requiredField } from "#machinery/field-error.ts";
 import { defineKind } from "../kind.ts";
 import { createdAtColumn, nameColumn } from "../printing.ts";
+import { validateRules } from "./rbac-rules.ts";
+import { validateLabelSelector } from "../validation.ts";
 
 export const ClusterRoleKind = defineKind<ClusterRole>({
   group: "rbac.authorization.k8s.io",
@@ -10,4 +13,22 @@ export const ClusterRoleKind = defineKind<ClusterRole>({
   scope: "Cluster",
   typeName: "io.k8s.api.rbac.v1.ClusterRole",
   columns: [nameColumn, createdAtColumn],
+  strategy: {
+    nameRule: "path",
+    validate: ({ rules = [], aggregationRule }) => [
+      ...validateRules(rules, false, "rules"),
+      ...(aggregationRule === undefined
+        ? []
+        : (aggregationRule.clusterRoleSelectors ?? []).length === 0
+          ? [
+              requiredField(
+                "aggregationRule.clusterRoleSelectors",
+                "at least one clusterRoleSelector required if aggregationRule is non-nil",
+              ),
+            ]
+          : (aggregationRule.clusterRoleSelectors ?? []).flatMap((selector, i) =>
+              validateLabelSelector(selector, `aggregationRule.clusterRoleSelectors[${i}]`),
+            )),
+    ],
+  },
 });

@@ -1,6 +1,7 @@
 import type { Role } from "#machinery/api/rbac-v1.ts";
 import { defineKind } from "../kind.ts";
 import { createdAtColumn, nameColumn } from "../printing.ts";
+import { validateRules } from "./rbac-rules.ts";
 
 export const RoleKind = defineKind<Role>({
   group: "rbac.authorization.k8s.io",
@@ -10,4 +11,5 @@ export const RoleKind = defineKind<Role>({
   scope: "Namespaced",
   typeName: "io.k8s.api.rbac.v1.Role",
   columns: [nameColumn, createdAtColumn],
+  strategy: { nameRule: "path", validate: ({ rules = [] }) => validateRules(rules, true, "rules") },
 });
