@@ -71,6 +71,7 @@ function itemToPlain(field: protobuf.Field, item: unknown): unknown {
     if (isWrapper(of)) return toNumber((item as { value: unknown }).value);
     return toPlain(of, item as protobuf.Message);
   }
+  if (field.type === "bytes") return Buffer.from(item as Uint8Array); // protobufjs has [] for what is absent
   if (field.type === "int64" || field.type === "uint64") return isTime(field.name) ? toNumber(item) / 1e6 : toNumber(item);
   return item;
 }
