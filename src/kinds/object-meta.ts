@@ -110,12 +110,12 @@ function validateOwners(owners: readonly OwnerReference[], path: string): Errors
   return errors;
 }
 
-const STANDARD_FINALIZERS: readonly string[] = ["kubernetes", "foregroundDeletion", "orphan"];
+const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(["kubernetes", "foregroundDeletion", "orphan"]);
 
 function validateFinalizers(finalizers: readonly string[], path: string): Errors {
   const errors = finalizers.flatMap((finalizer) => [
     ...follows(isLabelKey, finalizer, path),
-    ...(finalizer.includes("/") || STANDARD_FINALIZERS.includes(finalizer)
+    ...(finalizer.includes("/") || STANDARD_FINALIZERS.has(finalizer)
       ? []
       : [invalidField(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified")]),
   ]);

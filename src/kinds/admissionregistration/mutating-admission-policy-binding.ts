@@ -2,6 +2,7 @@ import type { MutatingAdmissionPolicyBinding } from "#machinery/api/admissionreg
 import { defineKind } from "../kind.ts";
 import { ageColumn, column, nameColumn } from "../printing.ts";
 import { paramRefText } from "./param-ref.ts";
+import { defaultBindingSpec, validateBindingSpec } from "./policy-rules.ts";
 
 export const MutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPolicyBinding>({
   group: "admissionregistration.k8s.io",
@@ -17,4 +18,9 @@ export const MutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPo
     column("ParamRef", "The object with its parameters.", ({ spec }) => paramRefText(spec?.paramRef)),
     ageColumn,
   ],
+  strategy: {
+    generation: "spec",
+    default: (binding) => ({ ...binding, spec: defaultBindingSpec(binding.spec ?? {}) }),
+    validate: ({ spec }) => validateBindingSpec(spec, "spec"),
+  },
 });

@@ -1,6 +1,8 @@
 import type { MutatingWebhookConfiguration } from "#machinery/api/admissionregistration-v1.ts";
 import { defineKind } from "../kind.ts";
 import { ageColumn, column, nameColumn } from "../printing.ts";
+import { defaultWebhook, validateWebhooks } from "./webhook-rules.ts";
+import { same } from "../validation.ts";
 
 export const MutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfiguration>({
   group: "admissionregistration.k8s.io",
@@ -20,4 +22,19 @@ export const MutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfig
     ),
     ageColumn,
   ],
+  strategy: {
+    generation: (next, previous) => !same(next.webhooks, previous.webhooks),
+    default: (configuration) => ({
+      ...configuration,
+      ...(configuration.webhooks === undefined
+        ? {}
+        : {
+            webhooks: configuration.webhooks.map((webhook) => ({
+              ...defaultWebhook(webhook),
+              reinvocationPolicy: webhook.reinvocationPolicy ?? "Never",
+            })),
+          }),
+    }),
+    validate: ({ webhooks = [] }) => validateWebhooks(webhooks),
+  },
 });

@@ -1,6 +1,8 @@
 import type { ValidatingWebhookConfiguration } from "#machinery/api/admissionregistration-v1.ts";
 import { defineKind } from "../kind.ts";
 import { ageColumn, column, nameColumn } from "../printing.ts";
+import { defaultWebhook, validateWebhooks } from "./webhook-rules.ts";
+import { same } from "../validation.ts";
 
 export const ValidatingWebhookConfigurationKind = defineKind<ValidatingWebhookConfiguration>({
   group: "admissionregistration.k8s.io",
@@ -20,4 +22,12 @@ export const ValidatingWebhookConfigurationKind = defineKind<ValidatingWebhookCo
     ),
     ageColumn,
   ],
+  strategy: {
+    generation: (next, previous) => !same(next.webhooks, previous.webhooks),
+    default: (configuration) => ({
+      ...configuration,
+      ...(configuration.webhooks === undefined ? {} : { webhooks: configuration.webhooks.map(defaultWebhook) }),
+    }),
+    validate: ({ webhooks = [] }) => validateWebhooks(webhooks),
+  },
 });

@@ -1,6 +1,14 @@
 import type { CustomResourceDefinition } from "#machinery/api/apiextensions-v1.ts";
 import { defineKind, STATUS } from "../kind.ts";
 import { createdAtColumn, nameColumn } from "../printing.ts";
+import { keepStatus, onlyStatus } from "../strategy.ts";
+import {
+  defaultDefinition,
+  initialDefinition,
+  validateDefinition,
+  validateDefinitionUpdate,
+  withStoredVersions,
+} from "./definition-rules.ts";
 
 export const CustomResourceDefinitionKind = defineKind<CustomResourceDefinition>({
   group: "apiextensions.k8s.io",
@@ -14,4 +22,14 @@ export const CustomResourceDefinitionKind = defineKind<CustomResourceDefinition>
   storagePrefix: "/registry/apiextensions.k8s.io/customresourcedefinitions",
   subresources: [STATUS],
   columns: [nameColumn, createdAtColumn],
+  strategy: {
+    nameRule: "any",
+    generation: "spec",
+    default: defaultDefinition,
+    prepareForCreate: initialDefinition,
+    prepareForUpdate: (next, previous) => withStoredVersions(keepStatus(next, previous), previous),
+    prepareForStatusUpdate: onlyStatus,
+    validate: validateDefinition,
+    validateUpdate: validateDefinitionUpdate,
+  },
 });

@@ -53,7 +53,7 @@ function validateApiService({ metadata, spec }: APIService): Errors {
   }
   if (group !== "") errors.push(...follows(isDns1123Subdomain, group, "spec.group"));
   errors.push(...follows(isDns1035Label, version, "spec.version"));
-  const { groupPriorityMinimum = 0, versionPriority = 0 } = spec;
+  const { groupPriorityMinimum, versionPriority } = spec;
   if (groupPriorityMinimum <= 0 || groupPriorityMinimum > 20_000) {
     errors.push(invalidField("spec.groupPriorityMinimum", groupPriorityMinimum, "must be positive and less than 20000"));
   }

@@ -83,8 +83,7 @@ function numberOf(text: string, names: Readonly<Record<string, number>>): number
 /** Whether the time zone database knows the name. */
 export function isTimeZone(name: string): boolean {
   try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    return !/^[-+]/.test(name);
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== "" && !/^[-+]/.test(name);
   } catch (cause) {
     if (cause instanceof RangeError) return false;
     throw cause;

@@ -162,7 +162,7 @@ function validateMode(spec: JobSpec, path: string): Errors {
   return errors;
 }
 
-function validateFailurePolicy({ template, backoffLimitPerIndex }: JobSpec, { rules = [] }: PodFailurePolicy, path: string): Errors {
+function validateFailurePolicy({ template, backoffLimitPerIndex }: JobSpec, { rules }: PodFailurePolicy, path: string): Errors {
   const names = [...(template.spec?.containers ?? []), ...(template.spec?.initContainers ?? [])].map(({ name }) => name);
   const errors: FieldError[] = [];
   if (rules.length > 20) errors.push({ type: "TooMany", field: `${path}.rules`, actual: rules.length, max: 20 });
@@ -178,7 +178,7 @@ function validateFailureRule(rule: PodFailurePolicyRule, containers: readonly st
     errors.push(invalidField(`${path}.action`, action, "requires the backoffLimitPerIndex to be set"));
   }
   if (onExitCodes !== undefined) {
-    const { operator, values = [], containerName } = onExitCodes;
+    const { operator, values, containerName } = onExitCodes;
     const at = `${path}.onExitCodes`;
     errors.push(...requiredEnum(operator, ["In", "NotIn"], `${at}.operator`));
     if (containerName !== undefined && !containers.includes(containerName)) {
@@ -209,7 +209,7 @@ function validateFailureRule(rule: PodFailurePolicyRule, containers: readonly st
   return errors;
 }
 
-function validateSuccessPolicy({ completionMode, completions }: JobSpec, { rules = [] }: SuccessPolicy, path: string): Errors {
+function validateSuccessPolicy({ completionMode, completions }: JobSpec, { rules }: SuccessPolicy, path: string): Errors {
   if (completionMode !== "Indexed") return [invalidField(path, { rules }, "requires indexed job")];
   if (rules.length === 0)
     return [requiredField(`${path}.rules`, "at least one rules must be specified when the successPolicy is specified")];

@@ -34,7 +34,7 @@ export function validateAffinity(affinity: Affinity | undefined, path: string): 
   return errors;
 }
 
-export function validateNodeSelector({ nodeSelectorTerms = [] }: NodeSelector, path: string): Errors {
+export function validateNodeSelector({ nodeSelectorTerms }: NodeSelector, path: string): Errors {
   if (nodeSelectorTerms.length === 0) return [requiredField(`${path}.nodeSelectorTerms`, "must have at least one node selector term")];
   return nodeSelectorTerms.flatMap((term, index) => validateNodeTerm(term, `${path}.nodeSelectorTerms[${index}]`));
 }

@@ -98,7 +98,7 @@ function validateResizePolicy({ resizePolicy = [] }: Container, path: string): E
   const seen = new Set<string>();
   return resizePolicy.flatMap(({ resourceName, restartPolicy }) => {
     const errors: FieldError[] = [];
-    if (seen.has(resourceName)) errors.push(duplicateField(`${path}`, resourceName));
+    if (seen.has(resourceName)) errors.push(duplicateField(path, resourceName));
     seen.add(resourceName);
     errors.push(...requiredEnum(resourceName, ["cpu", "memory"], path));
     errors.push(...requiredEnum(restartPolicy, ["NotRequired", "RestartContainer"], path));

@@ -4,7 +4,7 @@ import { isLabelKey } from "#machinery/names.ts";
 import { type Errors, follows, isMissing } from "../validation.ts";
 
 /** Every path into a pod that has a field label. */
-const KNOWN: readonly string[] = [
+const KNOWN: ReadonlySet<string> = new Set([
   "metadata.annotations",
   "metadata.labels",
   "metadata.name",
@@ -21,7 +21,7 @@ const KNOWN: readonly string[] = [
   "status.phase",
   "status.podIP",
   "status.podIPs",
-];
+]);
 
 /** `metadata.labels['app']` */
 const SUBSCRIPT = /^(metadata\.(?:labels|annotations))\['(.*)'\]$/;
@@ -35,7 +35,7 @@ export function validateFieldRef(reference: ObjectFieldSelector, supported: read
     const [, map, key = ""] = subscript;
     return follows(isLabelKey, map === "metadata.annotations" ? key.toLowerCase() : key, path);
   }
-  if (!KNOWN.includes(fieldPath)) {
+  if (!KNOWN.has(fieldPath)) {
     const message = `error converting fieldPath: field label not supported: ${fieldPath}`;
     return [invalidField(`${path}.fieldPath`, fieldPath, message)];
   }

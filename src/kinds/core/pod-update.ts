@@ -58,7 +58,7 @@ function validateGateRemoval(next: PodSpec, previous: PodSpec): Errors {
 }
 
 function tolerationsOnlyGrow(next: readonly Toleration[], previous: readonly Toleration[]): boolean {
-  const identity = ({ tolerationSeconds: _, ...rest }: Toleration) => rest;
+  const identity = ({ key, operator, value, effect }: Toleration) => ({ key, operator, value, effect });
   return previous.every((old) => next.some((one) => same(identity(one), identity(old))));
 }
 

@@ -45,7 +45,7 @@ function usageText({ status }: ResourceQuota, shown: (resource: string) => boole
     .join(", ");
 }
 
-const SCOPES: readonly string[] = [
+const SCOPES: ReadonlySet<string> = new Set([
   "BestEffort",
   "CrossNamespacePodAffinity",
   "NotBestEffort",
@@ -53,7 +53,7 @@ const SCOPES: readonly string[] = [
   "PriorityClass",
   "Terminating",
   "VolumeAttributesClass",
-];
+]);
 const CONFLICTING = [
   ["BestEffort", "NotBestEffort"],
   ["Terminating", "NotTerminating"],
@@ -70,14 +70,14 @@ function validateQuota({ spec }: ResourceQuota): Errors {
   const { hard, scopes = [], scopeSelector } = spec ?? {};
   const errors: FieldError[] = [...amounts(hard, "spec.hard")];
   for (const scope of scopes) {
-    if (!SCOPES.includes(scope)) errors.push(invalidField("spec.scopes", scopes, "unsupported scope"));
+    if (!SCOPES.has(scope)) errors.push(invalidField("spec.scopes", scopes, "unsupported scope"));
   }
   if (CONFLICTING.some((pair) => pair.every((scope) => (scopes as readonly string[]).includes(scope)))) {
     errors.push(invalidField("spec.scopes", scopes, "conflicting scopes"));
   }
   for (const { scopeName, operator, values = [] } of scopeSelector?.matchExpressions ?? []) {
     const path = "spec.scopeSelector.matchExpressions";
-    if (!SCOPES.includes(scopeName)) errors.push(invalidField(`${path}.scopeName`, scopeName, "unsupported scope"));
+    if (!SCOPES.has(scopeName)) errors.push(invalidField(`${path}.scopeName`, scopeName, "unsupported scope"));
     if (operator === "In" || operator === "NotIn") {
       if (values.length === 0) {
         errors.push(requiredField(`${path}.values`, "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"));

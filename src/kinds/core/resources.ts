@@ -11,7 +11,7 @@ const HUGE_PAGES = "hugepages-";
 const EXACT = /^(0|[-+]?[0-9]+)([kMGTPE]i?)?$/;
 
 /** Names that quotas and nodes know besides container resources. */
-const STANDARD_RESOURCES: readonly string[] = [
+const STANDARD_RESOURCES: ReadonlySet<string> = new Set([
   ...CONTAINER_RESOURCES,
   "requests.cpu",
   "requests.memory",
@@ -30,7 +30,7 @@ const STANDARD_RESOURCES: readonly string[] = [
   "services.loadbalancers",
   "storage",
   "requests.storage",
-];
+]);
 
 export function isHugePages(resource: string): boolean {
   return resource.startsWith(HUGE_PAGES);
@@ -52,7 +52,7 @@ function allowsOvercommit(resource: string): boolean {
 
 export function validateResourceName(resource: string, path: string): Errors {
   const errors = follows(isLabelKey, resource, path);
-  if (errors.length > 0 || resource.includes("/") || STANDARD_RESOURCES.includes(resource) || isHugePages(resource)) return errors;
+  if (errors.length > 0 || resource.includes("/") || STANDARD_RESOURCES.has(resource) || isHugePages(resource)) return errors;
   return [invalidField(path, resource, "must be a standard resource type or fully qualified")];
 }
 
@@ -66,13 +66,13 @@ export function validateQuantity(resource: string, amount: string | number, path
   const errors: FieldError[] = [];
   const quantity = parseQuantity(amount);
   if (quantitySign(quantity) < 0) errors.push(invalidField(path, formatQuantity(quantity), NOT_NEGATIVE));
-  if ((isExtendedResource(resource) || INTEGER_RESOURCES.includes(resource)) && !EXACT.test(formatQuantity(quantity))) {
+  if ((isExtendedResource(resource) || INTEGER_RESOURCES.has(resource)) && !EXACT.test(formatQuantity(quantity))) {
     errors.push(invalidField(path, formatQuantity(quantity), "must be an integer"));
   }
   return errors;
 }
 
-const INTEGER_RESOURCES: readonly string[] = [
+const INTEGER_RESOURCES: ReadonlySet<string> = new Set([
   "pods",
   "resourcequotas",
   "services",
@@ -82,7 +82,7 @@ const INTEGER_RESOURCES: readonly string[] = [
   "persistentvolumeclaims",
   "services.nodeports",
   "services.loadbalancers",
-];
+]);
 
 export function validateResourceRequirements(resources: ResourceRequirements | undefined, path: string): Errors {
   if (resources === undefined) return [];

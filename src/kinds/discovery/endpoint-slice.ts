@@ -59,7 +59,7 @@ function validateSlice({ addressType, endpoints = [], ports = [] }: EndpointSlic
   return [...errors, ...validateSlicePorts(ports)];
 }
 
-function validateEndpoint({ addresses = [], hostname, nodeName, hints }: Endpoint, type: string, path: string): Errors {
+function validateEndpoint({ addresses, hostname, nodeName, hints }: Endpoint, type: string, path: string): Errors {
   const errors: FieldError[] = [];
   if (addresses.length === 0) errors.push(requiredField(`${path}.addresses`, "must contain at least 1 address"));
   if (addresses.length > MAX_ADDRESSES) errors.push(tooManyField(`${path}.addresses`, addresses.length, MAX_ADDRESSES));

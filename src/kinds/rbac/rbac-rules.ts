@@ -8,7 +8,7 @@ export const RBAC_GROUP = "rbac.authorization.k8s.io";
 /** A rule is about resources or about URLs, never about both. URLs are the cluster's. */
 export function validateRules(rules: readonly PolicyRule[], namespaced: boolean, path: string): Errors {
   return rules.flatMap((rule, index) => {
-    const { verbs = [], apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] } = rule;
+    const { verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] } = rule;
     const at = `${path}[${index}]`;
     const errors: FieldError[] = [];
     if (verbs.length === 0) errors.push(requiredField(`${at}.verbs`, "verbs must contain at least one value"));

@@ -1,6 +1,9 @@
 import type { ResourceClaim } from "#machinery/api/resource-v1.ts";
 import { defineKind, STATUS } from "../kind.ts";
 import { ageColumn, column, nameColumn } from "../printing.ts";
+import { ownStatus } from "../strategy.ts";
+import { immutable } from "../validation.ts";
+import { defaultClaim, validateClaimSpec } from "./claim-rules.ts";
 
 export const ResourceClaimKind = defineKind<ResourceClaim>({
   group: "resource.k8s.io",
@@ -11,6 +14,12 @@ export const ResourceClaimKind = defineKind<ResourceClaim>({
   typeName: "io.k8s.api.resource.v1.ResourceClaim",
   subresources: [STATUS],
   columns: [nameColumn, column("State", "A summary of the current state (allocated, pending, reserved, etc.).", stateText), ageColumn],
+  strategy: {
+    ...ownStatus<ResourceClaim>({}),
+    default: (claim) => ({ ...claim, spec: defaultClaim(claim.spec ?? {}) }),
+    validate: ({ spec }) => validateClaimSpec(spec, "spec"),
+    validateUpdate: (next, previous) => immutable(next.spec, previous.spec, "spec"),
+  },
 });
 
 function stateText({ metadata, status }: ResourceClaim): string {
