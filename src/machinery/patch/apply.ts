@@ -126,7 +126,9 @@ export function trackUpdate<T extends KubeObject>(input: UpdateInput & { readonl
  * makes no new revision.
  */
 export function withoutTimestampChange<T extends KubeObject>(live: T, next: T): T {
-  const timeless = (object: KubeObject) => object.metadata.managedFields?.map((entry) => ({ ...entry, time: undefined }));
+  // Sorted, because new times change the order of entries.
+  const timeless = (object: KubeObject) =>
+    object.metadata.managedFields?.map((entry) => JSON.stringify({ ...entry, time: undefined })).sort();
   const strip = (object: KubeObject) => {
     const { resourceVersion: _, managedFields: __, ...metadata } = object.metadata;
     return { ...object, metadata };
