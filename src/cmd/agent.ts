@@ -15,6 +15,7 @@ import { ensureImages, type PackedArchive } from "#cri/containerd/import-image.t
 import { containerdLayout } from "#cri/containerd/layout.ts";
 import { probeRestrictOomScoreAdj, probeSnapshotter } from "#cri/containerd/probe.ts";
 import { renderContainerdConfig } from "#cri/containerd/render.ts";
+import { plantSeed } from "#cri/containerd/seed.ts";
 import { startContainerd } from "#cri/containerd/start.ts";
 import { createZoneView } from "#dns/view.ts";
 import { runDns } from "#dns/run.ts";
@@ -46,6 +47,7 @@ export interface AgentFlags {
   readonly netns?: string;
   readonly proxyMode: "nftables";
   readonly image: readonly string[];
+  readonly imageSeed?: string;
   readonly logLevel: string;
   readonly clusterCidr: string;
   readonly serviceCidr: string;
@@ -163,6 +165,7 @@ async function startRuntime(
     restrictOomScoreAdj,
     registryConfigDir: join(flags.dataDir, "registry"),
   });
+  if (flags.imageSeed !== undefined) await plantSeed(flags.imageSeed, layout, signal);
   const { socket, adopted } = await startContainerd(
     { clock },
     { layout, config, ...(flags.netns === undefined ? {} : { netns: flags.netns }) },

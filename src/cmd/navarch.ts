@@ -17,6 +17,7 @@ const kubeconfigOption = () =>
   new Option("--kubeconfig <file>", 'kubeconfig that gets the context ("" for none)').default(undefined, "$KUBECONFIG or ~/.kube/config");
 
 const cli = new Command("navarch")
+  .enablePositionalOptions()
   .description("Kubernetes in TypeScript: a real multi-node cluster with one command")
   .version(process.env["NAVARCH_VERSION"] ?? "0.0.0")
   .showHelpAfterError("(run with --help for all flags)")
@@ -173,10 +174,10 @@ networkOptions(
       (value: string, before: string[]) => [...before, value],
       [] as string[],
     )
+    .option("--image-seed <dir>", "containerd root to begin with, as `up` prepares it")
     .addOption(new Option("--log-level <level>").choices(["debug", "info", "warn", "error"]).default("info")),
 ).action(async (flags: import("./agent.ts").AgentFlags) => (await import("./agent.ts")).runAgent(flags, signal));
 
-cli.enablePositionalOptions();
 try {
   await cli.parseAsync();
 } catch (cause) {

@@ -15,6 +15,7 @@ import { type Ca, issueCertificate } from "#pki/certificate.ts";
 import type { Store } from "#store/contract.ts";
 import { openLmdbStore } from "#store/lmdb.ts";
 import { createMemoryStore } from "#store/memory.ts";
+import { runCompaction } from "#store/run-compaction.ts";
 import { createWatchHub } from "#store/watch-hub.ts";
 import { CommandError } from "./cluster.ts";
 import { ensureClusterCa, ensureJoinToken } from "./identity.ts";
@@ -79,6 +80,7 @@ export async function runServer(flags: ServerFlags, signal: AbortSignal): Promis
     }
   });
   const server = `https://${advertise.includes(":") ? `[${advertise}]` : advertise}:${flags.port}`;
+  const own = `https://${ownAddress(bind)}:${flags.port}`;
   await writeFileAtomic(
     kubeconfig,
     renderKubeconfig({ name: "navarch", server, ca: ca.certPem, user: { cert: admin.certPem, key: admin.keyPem } }),
@@ -93,10 +95,11 @@ export async function runServer(flags: ServerFlags, signal: AbortSignal): Promis
     }),
   );
   await ensureServerObjects(client, { server, caPem: ca.certPem, joinToken, clusterDns: flags.clusterDns }, scope.signal);
+  scope.spawn("compaction", (until) => runCompaction({ store, clock, log }, until));
   scope.spawn("controllers", (until) => runControlWorker(workerInput(), log, until));
   for (let n = 1; n <= flags.simulateNodes; n++) {
     const name = `node-${n}`;
-    const node = { server, name, address: `192.0.2.${n}` };
+    const node = { server: own, name, address: `192.0.2.${n}` };
     scope.spawn(name, (until) => runSimulatedNode({ ca, clock, entropy: systemEntropy, log: log.with({ node: name }) }, node, until));
   }
   log.info("Serving", { bind, port: flags.port, server });
@@ -139,7 +142,7 @@ export async function runServer(flags: ServerFlags, signal: AbortSignal): Promis
 
   function workerInput(): ControlWorkerInput {
     const { certPem, keyPem } = admin;
-    return { server, ca: caParts(ca), cert: certPem, key: keyPem, clusterCidr: flags.clusterCidr, logLevel: flags.logLevel };
+    return { server: own, ca: caParts(ca), cert: certPem, key: keyPem, clusterCidr: flags.clusterCidr, logLevel: flags.logLevel };
   }
 }
 
@@ -179,13 +182,23 @@ async function openStore({ store, dataDir }: ServerFlags, log: Log): Promise<Sto
   return openLmdbStore({ path: join(dataDir, "store"), clock: systemClock, log });
 }
 
+/** The address that others reach us at, where none was given. */
 function firstAddress(bind: readonly string[]): string {
-  const given = bind.find((address) => address !== "0.0.0.0" && address !== "::" && address !== "127.0.0.1");
+  const given = bind.find((address) => !isWildcard(address) && address !== "127.0.0.1") ?? bind.find((address) => !isWildcard(address));
   if (given !== undefined) return given;
   const outside = Object.values(networkInterfaces())
     .flatMap((all) => all ?? [])
     .find(({ internal, family }) => !internal && family === "IPv4");
   return outside?.address ?? "127.0.0.1";
+}
+
+/** The address that we reach ourselves at, whatever becomes of the others. */
+function ownAddress(bind: readonly string[]): string {
+  return bind.some((address) => isWildcard(address) || address === "127.0.0.1") ? "127.0.0.1" : (bind[0] ?? "127.0.0.1");
+}
+
+function isWildcard(address: string): boolean {
+  return address === "0.0.0.0" || address === "::";
 }
 
 /** The `kubernetes` Service always has the first address of the range. */

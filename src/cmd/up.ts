@@ -1,11 +1,14 @@
-import { access, mkdir, readFile, rm } from "node:fs/promises";
+import { access, mkdir, readFile, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "#base/clock.ts";
 import { hasCode } from "#base/node/files.ts";
 import { mergeKubeconfig, readKubeconfig } from "#client/kubeconfig.ts";
-import { builtinImages } from "#oci/images/registry.ts";
+import type { PackedArchive } from "#cri/containerd/import-image.ts";
+import { probeSnapshotter } from "#cri/containerd/probe.ts";
+import { prepareSeed } from "#cri/containerd/seed.ts";
+import { builtinImages, requiredPackages } from "#oci/images/registry.ts";
 import { packImageCached } from "#oci/cache.ts";
 import {
   CLUSTER_DEFAULTS,
@@ -104,7 +107,7 @@ async function decideConfig(options: UpOptions, known: ClusterConfig | undefined
 /** Installs what is missing when asked to; otherwise the first problem is the command's error. */
 async function prepareMachine({ install }: UpOptions, roots: Roots, progress: Progress, signal: AbortSignal): Promise<void> {
   if (install) {
-    const images = [...new Set((await demoImages()).flatMap((image) => image.requires))];
+    const images = requiredPackages(await demoImages());
     const packages = [
       ...new Set([...(await missingPackages([...nodePrograms, ...clientPrograms])), ...(await absentPackages(images, signal))]),
     ];
@@ -121,16 +124,36 @@ async function demoImages() {
 }
 
 /** Packed images for all nodes; found again unchanged on the next start. */
-export async function packBuiltinImages(
-  roots: Roots,
-  signal: AbortSignal,
-): Promise<readonly { name: string; archivePath: string; manifestDigest: string }[]> {
+export async function packBuiltinImages(roots: Roots, signal: AbortSignal): Promise<readonly PackedArchive[]> {
   const directory = join(roots.cache, "images");
-  const images = await demoImages();
-  return Promise.all(images.map(async (image) => packImageCached(image, { directory, signal })));
+  return Promise.all((await demoImages()).map((image) => packImageCached(image, { directory, signal })));
 }
 
-async function startReal(config: ClusterConfig, place: ClusterPlace, { roots, progress }: UpDeps, signal: AbortSignal): Promise<void> {
+/** A ready-made containerd root; undefined where nodes' state lies on another file system and each must import by itself. */
+async function seedFor(
+  archives: readonly PackedArchive[],
+  {
+    place,
+    roots,
+    clock,
+    env,
+  }: { readonly place: ClusterPlace; readonly roots: Roots; readonly clock: Clock; readonly env: Readonly<Record<string, string>> },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const directory = join(roots.cache, "seeds");
+  await mkdir(directory, { recursive: true });
+  const [cache, state] = await Promise.all([stat(directory), stat(place.state)]);
+  if (cache.dev !== state.dev) return undefined;
+  const snapshotter = await probeSnapshotter(place.state, signal);
+  return prepareSeed({ clock }, { directory, archives, snapshotter, env }, signal);
+}
+
+async function startReal(
+  config: ClusterConfig,
+  place: ClusterPlace,
+  { roots, progress, clock }: UpDeps,
+  signal: AbortSignal,
+): Promise<void> {
   const network = await progress.step(`Lay the network of ${config.nodes} node${config.nodes === 1 ? "" : "s"}`, () =>
     createNodeNetwork(
       { cluster: config.name, nodes: config.nodes, egress: config.egress, avoid: [config.clusterCidr, config.serviceCidr] },
@@ -145,6 +168,7 @@ async function startReal(config: ClusterConfig, place: ClusterPlace, { roots, pr
     argv: [process.execPath, program(), "server", ...serverFlags(config, place, [network.hostAddress, "127.0.0.1"], network.hostAddress)],
   });
   const archives = await progress.step("Pack images from programs of this machine", () => packBuiltinImages(roots, signal));
+  const seed = await progress.step("Unpack them once for all nodes", () => seedFor(archives, { place, roots, clock, env }, signal));
   for (const node of network.nodes) {
     await startSupervised({
       record: join(place.run, `agent-${node.name}.pid`),
@@ -167,6 +191,7 @@ async function startReal(config: ClusterConfig, place: ClusterPlace, { roots, pr
         ...["--netns", node.netnsPath],
         ...["--proxy-mode", config.proxyMode],
         ...networkFlags(config),
+        ...(seed === undefined ? [] : ["--image-seed", seed]),
         ...archives.flatMap(({ name, archivePath, manifestDigest }) => ["--image", `${name}=${manifestDigest}=${archivePath}`]),
       ],
     });
@@ -252,9 +277,4 @@ async function freePort(): Promise<number> {
   if (address === null || typeof address === "string")
     throw new CommandError("Cannot choose a port for the API server: the system gave none");
   return address.port;
-}
-
-/** For tests: forgets a cluster's files. */
-export async function forgetCluster(place: ClusterPlace): Promise<void> {
-  await Promise.all([rm(place.state, { recursive: true, force: true }), rm(place.run, { recursive: true, force: true })]);
 }
