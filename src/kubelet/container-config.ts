@@ -1,4 +1,4 @@
-import type { ContainerConfig, Device, Mount } from "#cri/contract.ts";
+import type { ContainerConfig, Device, LinuxContainerSecurityContext, Mount } from "#cri/contract.ts";
 import type { Container, Pod } from "#machinery/api/core-v1.ts";
 import type { Stored } from "#machinery/object.ts";
 import { expand } from "./expand.ts";
@@ -17,6 +17,14 @@ export interface ContainerFacts {
   readonly mounts: readonly Mount[];
   readonly devices: readonly Device[];
   readonly memoryCapacity: number;
+  /** Id of the container whose processes an ephemeral container sees. */
+  readonly targetId?: string;
+}
+
+function targeted(context: LinuxContainerSecurityContext, targetId: string | undefined): LinuxContainerSecurityContext {
+  const { namespaceOptions } = context;
+  if (targetId === undefined || namespaceOptions === undefined) return context;
+  return { ...context, namespaceOptions: { ...namespaceOptions, pid: "TARGET", targetId } };
 }
 
 export function containerConfig(pod: Stored<Pod>, container: Container, facts: ContainerFacts): ContainerConfig {
@@ -56,7 +64,7 @@ export function containerConfig(pod: Stored<Pod>, container: Container, facts: C
     tty: container.tty === true,
     linux: {
       resources: linuxResources(pod, container, memoryCapacity),
-      securityContext: containerSecurityContext(pod, container, image),
+      securityContext: targeted(containerSecurityContext(pod, container, image), facts.targetId),
     },
   };
 }

@@ -150,6 +150,11 @@ export interface Prober {
     target: { readonly host: string; readonly port: number },
     options: { readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<ProbeAnswer>;
+  /** grpc.health.v1.Health/Check. */
+  grpc(
+    target: { readonly host: string; readonly port: number; readonly service: string },
+    options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<ProbeAnswer>;
 }
 
 export interface HttpProbe {

@@ -33,11 +33,17 @@ export async function startContainer(
   context: NodeContext,
   pod: Stored<Pod>,
   runtime: PodRuntime,
-  paths: ReadonlyMap<string, string>,
-  action: Extract<PodAction, { do: "start" }>,
+  options: {
+    readonly action: Extract<PodAction, { do: "start" }>;
+    /** Volumes by name. */
+    readonly paths: ReadonlyMap<string, string>;
+    /** For calls that must not be given up half way, other than at the kubelet's own end. */
+    readonly outer: AbortSignal;
+  },
   signal: AbortSignal,
 ): Promise<StartAnswer> {
-  const { cri, clock, record, puller, host, options } = context;
+  const { action, paths, outer } = options;
+  const { cri, clock, record, puller, host } = context;
   const { container, type, restartCount } = action;
   const failed = (reason: string, message: string, eventText = message): StartAnswer => {
     record(pod, container, "Warning", "Failed", `Error: ${eventText}`);
@@ -61,7 +67,7 @@ export async function startContainer(
   if (!volumeMounts.ok) return failed("CreateContainerConfigError", volumeMounts.message);
 
   const { uid, name } = pod.metadata;
-  const logs = podLogDirectory(options.logDirectory, { namespace: namespaceOf(pod), name, uid });
+  const logs = podLogDirectory(context.options.logDirectory, { namespace: namespaceOf(pod), name, uid });
   await host.makeDirectory(`${logs}/${container.name}`, signal);
   const ownMounts = await managedFiles(context, pod, container, sandbox.ips, restartCount, signal);
   const config = containerConfig(pod, container, {
@@ -73,30 +79,31 @@ export async function startContainer(
     mounts: [...volumeMounts.mounts, ...ownMounts],
     devices: devicesOf(container, paths),
     memoryCapacity: context.facts.memoryBytes,
+    ...targetOf(pod, container, runtime),
   });
 
   let containerId: string;
   try {
     containerId = await cri.createContainer(
       { podSandboxId: sandbox.id, config, sandboxConfig: sandboxConfigOf(context, pod, sandbox.attempt) },
-      { signal },
+      { signal: outer },
     );
   } catch (cause) {
-    if (signal.aborted || !(cause instanceof CriError)) throw cause;
+    if (outer.aborted || !(cause instanceof CriError)) throw cause;
     return failed("CreateContainerError", cause.details);
   }
   record(pod, container, "Normal", "Created", `Created container: ${container.name}`);
   try {
-    await cri.startContainer(containerId, { signal });
+    await cri.startContainer(containerId, { signal: outer });
   } catch (cause) {
-    if (signal.aborted || !(cause instanceof CriError)) throw cause;
+    if (outer.aborted || !(cause instanceof CriError)) throw cause;
     return failed("RunContainerError", cause.details);
   }
   record(pod, container, "Normal", "Started", `Started container ${container.name}`);
 
   const hook = container.lifecycle?.postStart;
   if (hook === undefined) return { ok: true, containerId };
-  const podIp = sandbox.ips[0] ?? options.nodeAddresses[0] ?? "";
+  const podIp = sandbox.ips[0] ?? context.options.nodeAddresses[0] ?? "";
   const complaint = await runHook(context, hook, { container, containerId, podIp }, signal);
   if (complaint === undefined || signal.aborted) return { ok: true, containerId };
   record(pod, container, "Warning", "FailedPostStartHook", "PostStartHook failed");
@@ -150,6 +157,13 @@ async function managedFiles(
     mounts.push({ containerPath: messagePath, hostPath: path });
   }
   return mounts;
+}
+
+/** Whose processes an ephemeral container sees, where it names one. */
+function targetOf(pod: Pod, { name }: Container, runtime: PodRuntime): { readonly targetId?: string } {
+  const targetName = (pod.spec.ephemeralContainers ?? []).find((each) => each.name === name)?.targetContainerName;
+  const target = runtime.containers.find((each) => each.name === targetName && each.state === "running");
+  return target === undefined ? {} : { targetId: target.id };
 }
 
 function devicesOf(container: Container, paths: ReadonlyMap<string, string>): readonly Device[] {

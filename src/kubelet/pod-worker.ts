@@ -1,18 +1,19 @@
 import { backoffDelayMs } from "#base/backoff.ts";
 import type { Instant } from "#base/clock.ts";
 import type { Client } from "#client/contract.ts";
+import { CriError } from "#cri/error.ts";
 import { PodKind } from "#kinds/core/pod.ts";
 import type { Pod, PodStatus } from "#machinery/api/core-v1.ts";
 import { refOf, type Stored } from "#machinery/object.ts";
 import { hasReason } from "#machinery/status.ts";
 import { allContainers, formatPod, podDirectory, podLogDirectory } from "./names.ts";
-import { gracePeriodOf, killContainer, startContainer } from "./perform-container.ts";
+import { gracePeriodOf, killContainer, type StartAnswer, startContainer } from "./perform-container.ts";
 import { runSandbox } from "./perform-sandbox.ts";
 import { planPod, type PodAction, type PodPlan, terminationStages, type Waiting } from "./plan.ts";
 import { downwardFacts, type NodeContext } from "./pod-context.ts";
 import { noRuntime, type PodRuntime, readySandbox } from "./pod-runtime.ts";
 import type { ProbeWorkers } from "./probes/probe-workers.ts";
-import { podCgroup } from "./resources.ts";
+import { podCgroup, podCgroups } from "./resources.ts";
 import type { RestartBackOff } from "./restart-back-off.ts";
 import type { RuntimeLister } from "./runtime-lister.ts";
 import { computePodStatus } from "./status.ts";
@@ -51,6 +52,7 @@ const VOLUME_RETRY = { baseMs: 500, maxMs: 122_000 };
 const SYNC_RETRY = { baseMs: 1_000, maxMs: 10_000 };
 /** How often volumes that carry API objects are brought up to date. */
 const REFRESH_MS = 60_000;
+const CONFIG_RETRY_MS = 10_000;
 /** How often a held-back restart is told again. */
 const BACK_OFF_EVENT_MS = 10_000;
 /** For pods of which only the runtime knows. */
@@ -146,7 +148,7 @@ export function createPodWorker({ client, context, lister, probes, status }: Pod
       probes.update(pod, runtime);
       const actions = plan.actions.filter((action) => !isHeldBack(action));
       if (actions.length === 0) return earliest(plan.recheckAt, ...nextTries(plan), await refresh(runtime, signal));
-      for (const action of actions) await perform(action, signal);
+      for (const action of actions) await perform(action, outer, signal);
       await lister.relistPod(uid, signal);
     }
   }
@@ -167,7 +169,9 @@ export function createPodWorker({ client, context, lister, probes, status }: Pod
     );
   }
 
-  async function perform(action: PodAction, signal: AbortSignal): Promise<void> {
+  /** `signal` may cut waiting short; what the runtime has begun to make is waited for, as a half-made thing is nobody's. */
+  async function perform(action: PodAction, outer: AbortSignal, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     if (pod === undefined) return;
     const runtime = lister.get(uid) ?? noRuntime(uid, "", "");
     switch (action.do) {
@@ -177,7 +181,7 @@ export function createPodWorker({ client, context, lister, probes, status }: Pod
           record(pod, undefined, "Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
           await stopAll(runtime, gracePeriodOf(pod), signal);
         }
-        const complaint = await runSandbox(context, pod, action.attempt, signal);
+        const complaint = await runSandbox(context, pod, action.attempt, outer);
         sandboxAt = complaint === undefined ? 0 : clock.now() + backoffDelayMs(SYNC_RETRY, sandboxAttempt++);
         if (complaint === undefined) sandboxAttempt = 0;
         return;
@@ -185,7 +189,7 @@ export function createPodWorker({ client, context, lister, probes, status }: Pod
       case "start": {
         const { name } = action.container;
         if (!(await mount(runtime, signal))) return;
-        const answer = await startContainer(context, pod, runtime, paths ?? new Map(), action, signal);
+        const answer = await startOrComplain(pod, runtime, action, outer, signal);
         if (
           action.backOff !== undefined &&
           (answer.ok || answer.reason === "RunContainerError" || answer.reason === "PostStartHookError")
@@ -212,6 +216,23 @@ export function createPodWorker({ client, context, lister, probes, status }: Pod
         await cri.stopPodSandbox(action.id, { signal });
         await cri.removePodSandbox(action.id, { signal });
         return;
+    }
+  }
+
+  async function startOrComplain(
+    of: Stored<Pod>,
+    runtime: PodRuntime,
+    action: Extract<PodAction, { do: "start" }>,
+    outer: AbortSignal,
+    signal: AbortSignal,
+  ): Promise<StartAnswer> {
+    try {
+      return await startContainer(context, of, runtime, { action, paths: paths ?? new Map(), outer }, signal);
+    } catch (cause) {
+      if (signal.aborted || cause instanceof CriError) throw cause;
+      const message = cause instanceof Error ? cause.message : String(cause);
+      record(of, action.container, "Warning", "Failed", `Error: ${message}`);
+      return { ok: false, reason: "CreateContainerConfigError", message, retryAt: clock.now() + CONFIG_RETRY_MS };
     }
   }
 
@@ -369,7 +390,8 @@ export function createPodWorker({ client, context, lister, probes, status }: Pod
   /** Volumes and cgroup. Files of the pod go with its volumes. */
   async function release(signal: AbortSignal) {
     await host.removeTree(podDirectory(options.rootDirectory, uid), signal);
-    if (pod !== undefined) await host.cgroups.remove(podCgroup(options.cgroupRoot, pod), signal);
+    const cgroups = pod === undefined ? podCgroups(options.cgroupRoot, uid) : [podCgroup(options.cgroupRoot, pod)];
+    for (const path of cgroups) await host.cgroups.remove(path, signal);
     paths = undefined;
     stage = "released";
   }

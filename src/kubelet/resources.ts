@@ -27,6 +27,11 @@ export function podCgroup(cgroupRoot: string, pod: Pod & { readonly metadata: { 
   return `${cgroupRoot}/kubepods${qos === "Guaranteed" ? "" : `/${qos.toLowerCase()}`}/pod${pod.metadata.uid}`;
 }
 
+/** Where the cgroup of a pod of unknown class may be. */
+export function podCgroups(cgroupRoot: string, uid: string): readonly string[] {
+  return ["", "/burstable", "/besteffort"].map((qos) => `${cgroupRoot}/kubepods${qos}/pod${uid}`);
+}
+
 const CRITICAL_PRIORITY = 2_000_000_000;
 const GUARANTEED_OOM_SCORE = -997;
 const BEST_EFFORT_OOM_SCORE = 1000;

@@ -283,7 +283,7 @@ describe("runKubelet(): pods", () => {
 
 describe("runKubelet(): probes", () => {
   function proberThat(answer: () => ProbeAnswer) {
-    return { http: async () => answer(), tcp: async () => answer() };
+    return { http: async () => answer(), tcp: async () => answer(), grpc: async () => answer() };
   }
 
   test("readiness decides over Ready", async () => {

@@ -74,7 +74,7 @@ export async function runKubelet(deps: KubeletDeps, options: KubeletOptions, sig
 
   const status = createStatusWriter({ client, clock, log, spawn });
   const workers = new Map<string, PodWorker>();
-  const probes = createProbeWorkers({ cri, prober, clock, record, spawn, onChange: (uid) => workers.get(uid)?.wake() });
+  const probes = createProbeWorkers({ cri, prober, clock, record, log, spawn, onChange: (uid) => workers.get(uid)?.wake() });
 
   const registered = deferred<Stored<Node>>();
   const identity = {
@@ -109,6 +109,7 @@ export async function runKubelet(deps: KubeletDeps, options: KubeletOptions, sig
     await Promise.race([Promise.all([pods.synced, services.synced]), untilAborted(own)]);
     await relist(own); // what already runs is taken over, not made again
     if (own.aborted) return;
+    await adoptDirectories();
     pods.onEvent((event) => {
       if (own.aborted) return;
       if (event.type === "updated" && event.previous.metadata.uid !== event.object.metadata.uid)
@@ -135,6 +136,12 @@ export async function runKubelet(deps: KubeletDeps, options: KubeletOptions, sig
       if (!own.aborted) log.warn("Containers not listed", { cause });
       return false;
     }
+  }
+
+  /** Pods that ended while no agent looked may have left volumes: a worker removes them. */
+  async function adoptDirectories() {
+    const present = new Set(pods.lister.list().map((pod) => pod.metadata.uid));
+    for (const uid of await host.list(`${options.rootDirectory}/pods`)) if (!present.has(uid)) workerOf(uid);
   }
 
   function workerOf(uid: string): PodWorker {

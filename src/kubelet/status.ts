@@ -1,5 +1,13 @@
 import { formatTime, type Instant } from "#base/clock.ts";
-import type { Container, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus } from "#machinery/api/core-v1.ts";
+import type {
+  Container,
+  ContainerState,
+  ContainerStateTerminated,
+  ContainerStatus,
+  Pod,
+  PodCondition,
+  PodStatus,
+} from "#machinery/api/core-v1.ts";
 import type { Stored } from "#machinery/object.ts";
 import { isSidecar } from "./names.ts";
 import { type ContainerProbes, mayRun, type Waiting } from "./plan.ts";
@@ -139,6 +147,8 @@ function stateOf(container: RuntimeContainer, facts: StatusFacts, pod: Pod): Con
     case "running":
       return { running: { startedAt: formatTime(container.startedAt) } };
     case "exited": {
+      const told = toldEnd(pod, container.name, containerId(container, facts));
+      if (told !== undefined) return { terminated: told }; // what it left behind may be gone by now
       const message = facts.terminationMessages.get(container.id) ?? container.message;
       return {
         terminated: {
@@ -155,6 +165,11 @@ function stateOf(container: RuntimeContainer, facts: StatusFacts, pod: Pod): Con
     case "unknown":
       return { waiting: { reason: (pod.spec.initContainers ?? []).length > 0 ? "PodInitializing" : "ContainerCreating" } };
   }
+}
+
+function toldEnd(pod: Pod, name: string, id: string): ContainerStateTerminated | undefined {
+  const { state, lastState } = previousStatus(pod, name) ?? {};
+  return [state?.terminated, lastState?.terminated].find((each) => each?.containerID === id);
 }
 
 const containerId = ({ id }: RuntimeContainer, { runtimeName }: StatusFacts) => `${runtimeName}://${id}`;

@@ -47,4 +47,5 @@ export function createSimulatedHost(options: SimulatedHostOptions = {}): NodeHos
 export const simulatedProber: Prober = {
   http: async () => ({ outcome: "success", output: "" }),
   tcp: async () => ({ outcome: "success", output: "" }),
+  grpc: async () => ({ outcome: "success", output: "" }),
 };

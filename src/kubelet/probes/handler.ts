@@ -34,7 +34,9 @@ export async function runHandler(
     if (port === undefined) return error(`couldn't find port: ${JSON.stringify(handler.tcpSocket.port)} in container ${container.name}`);
     return prober.tcp({ host: handler.tcpSocket.host ?? podIp, port }, options);
   }
-  if (handler.grpc !== undefined) return error("gRPC probes are not supported");
+  if (handler.grpc !== undefined) {
+    return prober.grpc({ host: podIp, port: handler.grpc.port, service: handler.grpc.service ?? "" }, options);
+  }
   return error(`missing probe handler for container ${container.name}`);
 }
 

@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import type { HttpProbe, ProbeAnswer, Prober } from "../contract.ts";
+import { checkGrpcHealth } from "./grpc-health.ts";
 
 const MAX_BODY_BYTES = 10 * 1024;
 const MAX_REDIRECTS = 10;
@@ -10,17 +11,20 @@ const MAX_REDIRECTS = 10;
 export const networkProber: Prober = {
   async http(probe, { timeoutMs, signal }) {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const url = urlOf(probe);
+    let href = `${probe.scheme.toLowerCase()}://${address(probe.host, probe.port)}${probe.path}`;
     try {
+      const url = urlOf(probe);
+      href = url.href;
       return await get(url, probe, limit, 0);
     } catch (cause) {
       signal.throwIfAborted();
       if (limit.aborted) {
-        return failure(`Get "${url.href}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`);
+        return failure(`Get "${href}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`);
       }
-      return failure(`Get "${url.href}": ${dialError(cause, probe.host, probe.port)}`);
+      return failure(`Get "${href}": ${dialError(cause, probe.host, probe.port)}`);
     }
   },
+  grpc: checkGrpcHealth,
   async tcp({ host, port }, { timeoutMs, signal }) {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     try {

@@ -1,7 +1,8 @@
 import type { Clock } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
 import type { Container, Pod, Probe } from "#machinery/api/core-v1.ts";
 import type { Stored } from "#machinery/object.ts";
-import { allContainers } from "../names.ts";
+import { allContainers, formatPod } from "../names.ts";
 import type { ContainerProbes } from "../plan.ts";
 import type { RecordPodEvent } from "../pod-events.ts";
 import { latest, type PodRuntime, readySandbox, type RuntimeContainer } from "../pod-runtime.ts";
@@ -11,6 +12,7 @@ import { afterAnswer, initialState, PROBE_DEFAULTS, type ProbeState, type ProbeT
 export interface ProbeWorkersDeps extends HandlerDeps {
   readonly clock: Clock;
   readonly record: RecordPodEvent;
+  readonly log: Log;
   /** Runs work until its signal aborts. */
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   /** A result of this pod has changed. */
@@ -44,7 +46,7 @@ interface Worker {
 const TYPES: readonly ProbeType[] = ["startup", "liveness", "readiness"];
 
 export function createProbeWorkers(deps: ProbeWorkersDeps): ProbeWorkers {
-  const { clock, record, spawn, onChange } = deps;
+  const { clock, record, log, spawn, onChange } = deps;
   const byPod = new Map<string, { pod: Stored<Pod>; runtime: PodRuntime; readonly workers: Map<string, Worker> }>();
 
   return {
@@ -140,7 +142,8 @@ export function createProbeWorkers(deps: ProbeWorkersDeps): ProbeWorkers {
       answer = await runHandler(deps, probe, { container, containerId: worker.containerId, podIp, timeoutSeconds }, signal);
     } catch (cause) {
       if (signal.aborted) return;
-      throw cause;
+      log.error("Probe failed to run", { pod: formatPod(pod), container: container.name, cause });
+      return; // a probe that cannot be run tells nothing; it must not end the node's agent
     }
     if (signal.aborted) return;
     report(pod, container, worker.type, answer.outcome, answer.output);
