@@ -156,7 +156,6 @@ export function createHttp2Transport(
     session.once("connect", () => {
       clearTimeout(connectLimit);
       session.setLocalWindowSize(8 * STREAM_WINDOW);
-      session.socket.setNoDelay?.(true);
     });
     const ping = setInterval(() => {
       if (session.connecting || session.destroyed || connection.streams === 0) return;
