@@ -211,7 +211,7 @@ async function* bodyOf(
     if (signal.aborted) throw signal.reason;
     throw failure() ?? new TransportError(`Cannot ${request.method} ${request.path}: ${text(cause)}`, false, { cause });
   } finally {
-    if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
+    if (!stream.closed && !stream.readableEnded) stream.close(constants.NGHTTP2_CANCEL); // the reader has had enough
   }
   if (signal.aborted) throw signal.reason;
   if (stream.rstCode !== 0) throw new TransportError(`Cannot ${request.method} ${request.path}: the stream was reset`, false);
