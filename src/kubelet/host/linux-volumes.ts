@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { chmod, chown, lstat, mkdir, readdir, readFile, readlink, realpath, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { hasCode } from "#base/node/files.ts";
 import { exec } from "#base/node/exec.ts";
 import type { ProjectedFile, VolumeHost } from "../contract.ts";
@@ -27,6 +27,7 @@ export function createLinuxVolumes({ secretsInMemory = true }: LinuxVolumesOptio
     async project(path, files, { fsGroup, inMemory, signal }) {
       if (inMemory && secretsInMemory) await mountTmpfs(path, undefined, signal);
       else await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+      await chmod(path, DIRECTORY_MODE); // the umask may have taken bits away
       await project(path, files, fsGroup);
     },
     hostPath: checkHostPath,
@@ -71,7 +72,10 @@ async function project(path: string, files: readonly ProjectedFile[], fsGroup: n
   if (fsGroup !== undefined) await chown(directory, 0, fsGroup);
   for (const file of files) {
     const target = join(directory, file.path);
-    await mkdir(dirname(target), { recursive: true, mode: DIRECTORY_MODE });
+    for (const parent of parentsOf(file.path)) {
+      await mkdir(join(directory, parent), { recursive: true });
+      await chmod(join(directory, parent), DIRECTORY_MODE);
+    }
     await writeFile(target, file.content);
     await chmod(target, modeOf(file, fsGroup)); // not at creation: the umask would take bits away
     if (file.uid !== undefined || fsGroup !== undefined) await chown(target, file.uid ?? 0, fsGroup ?? 0);
@@ -86,6 +90,12 @@ async function project(path: string, files: readonly ProjectedFile[], fsGroup: n
     if (name === DATA || name === version || names.has(name)) continue;
     await rm(join(path, name), { recursive: true, force: true });
   }
+}
+
+/** `a/b/c` lies in `a` and `a/b`. */
+function parentsOf(path: string): readonly string[] {
+  const steps = path.split("/").slice(0, -1);
+  return steps.map((_, index) => steps.slice(0, index + 1).join("/"));
 }
 
 async function linkThroughData(path: string, name: string) {

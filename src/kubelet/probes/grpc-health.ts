@@ -1,12 +1,9 @@
-import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, type ServiceError, status as grpcStatus } from "@grpc/grpc-js";
 import protobuf from "protobufjs";
 import type { ProbeAnswer } from "../contract.ts";
 
 const SERVING = 1;
 const STATUS_NAMES = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
-const UNIMPLEMENTED = 12;
-const DEADLINE_EXCEEDED = 4;
-const UNAVAILABLE = 14;
 
 /** One call of grpc.health.v1.Health/Check: https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
 export async function checkGrpcHealth(
@@ -66,11 +63,11 @@ function judge(status: number): ProbeAnswer {
 function explain({ code, details }: ServiceError, address: string, timeoutMs: number): ProbeAnswer {
   const limit = `${timeoutMs / 1000}s`;
   const output =
-    code === UNIMPLEMENTED
+    code === grpcStatus.UNIMPLEMENTED
       ? `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${details}`
-      : code === DEADLINE_EXCEEDED
+      : code === grpcStatus.DEADLINE_EXCEEDED
         ? `timeout: health rpc did not complete within ${limit}`
-        : code === UNAVAILABLE
+        : code === grpcStatus.UNAVAILABLE
           ? `timeout: failed to connect service "${address}" within ${limit}: ${details}`
           : `error: health rpc probe failed: rpc error: code = ${code} desc = ${details}`;
   return { outcome: "failure", output };
