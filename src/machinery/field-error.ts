@@ -1,4 +1,5 @@
 import { unreachable } from "#base/invariant.ts";
+import { goQuote } from "./go-quote.ts";
 
 /**
  * One complaint about one field, in upstream's words (k8s.io/apimachinery field errors).
@@ -39,7 +40,7 @@ export function fieldErrorBody(error: FieldError): string {
     case "TypeInvalid":
       return withDetail(`Invalid value: ${printValue(error.value)}`, error.detail);
     case "NotSupported":
-      return `Unsupported value: ${printValue(error.value)}: supported values: ${error.supported.map((v) => JSON.stringify(v)).join(", ")}`;
+      return `Unsupported value: ${printValue(error.value)}: supported values: ${error.supported.map(goQuote).join(", ")}`;
     case "Duplicate":
       return `Duplicate value: ${printValue(error.value)}`;
     case "Forbidden":
@@ -47,7 +48,7 @@ export function fieldErrorBody(error: FieldError): string {
     case "NotFound":
       return `Not found: ${printValue(error.value)}`;
     case "TooLong":
-      return `Too long: may not be more than ${error.max} bytes`;
+      return `Too long: may not be more than ${error.max} byte${error.max === 1 ? "" : "s"}`;
     case "TooMany":
       return `Too many: ${error.actual}: must have at most ${error.max} item${error.max === 1 ? "" : "s"}`;
     default:
@@ -78,5 +79,6 @@ function withDetail(text: string, detail: string): string {
 
 function printValue(value: unknown): string {
   if (value === undefined || value === null) return "null";
+  if (typeof value === "string") return goQuote(value);
   return JSON.stringify(value);
 }

@@ -1,3 +1,4 @@
+import { goQuote } from "./go-quote.ts";
 import { isPlainObject, setMember } from "./plain.ts";
 
 /** Text that is no JSON; the message is the one Go's decoder has. */
@@ -29,9 +30,9 @@ export function parseJson(text: string): ParsedJson {
 }
 
 /** `duplicate field "spec.replicas"`, as strict decoding errors have it. */
-export const duplicateFieldError = (path: string): string => `duplicate field ${JSON.stringify(path)}`;
+export const duplicateFieldError = (path: string): string => `duplicate field ${goQuote(path)}`;
 /** `unknown field "spec.foo"`. */
-export const unknownFieldError = (path: string): string => `unknown field ${JSON.stringify(path)}`;
+export const unknownFieldError = (path: string): string => `unknown field ${goQuote(path)}`;
 /** All complaints of strict decoding as one text. */
 export function strictDecodingError(errors: readonly string[]): string {
   return `strict decoding error: ${errors.join(", ")}`;
@@ -211,5 +212,5 @@ function parseSlowly(text: string): ParsedJson {
 function quoteChar(char: string): string {
   if (char === "'") return "'\\''";
   if (char === '"') return "'\"'";
-  return `'${JSON.stringify(char).slice(1, -1)}'`;
+  return `'${goQuote(char).slice(1, -1)}'`;
 }

@@ -1,6 +1,7 @@
 import { unreachable } from "#base/invariant.ts";
 import type { LabelSelector } from "#machinery/api/meta-v1.ts";
 import { type FieldError, formatFieldError, invalidField, unsupportedField } from "./field-error.ts";
+import { goQuote } from "./go-quote.ts";
 import { isLabelKey, isLabelValue } from "./names.ts";
 
 export type SelectorOperator = "=" | "==" | "!=" | "in" | "notin" | "exists" | "!" | "gt" | "lt";
@@ -83,7 +84,7 @@ export function labelSelectorFrom(selector: LabelSelector | null | undefined): P
   for (const [key, value] of Object.entries(selector.matchLabels ?? {})) requirements.push(requirement(key, "=", [value]));
   for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
     const op = EXPRESSION_OPERATORS[operator];
-    if (op === undefined) throw new SelectorError(`${JSON.stringify(operator)} is not a valid label selector operator`);
+    if (op === undefined) throw new SelectorError(`${goQuote(operator)} is not a valid label selector operator`);
     requirements.push(requirement(key, op, [...values]));
   }
   return { requirements: byKey(requirements) };

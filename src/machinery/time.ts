@@ -1,3 +1,5 @@
+import { goQuote } from "./go-quote.ts";
+
 /** Text that is no time; the message is upstream's. */
 export class TimeError extends Error {
   override readonly name = "TimeError";
@@ -48,13 +50,12 @@ function parseTime(text: string, layout: string): { seconds: number; nanos: numb
   let rest = text;
   const take = (pattern: RegExp, element: string): string => {
     const match = pattern.exec(rest);
-    if (match === null)
-      throw new TimeError(`parsing time ${JSON.stringify(text)} as "${layout}": cannot parse ${JSON.stringify(rest)} as "${element}"`);
+    if (match === null) throw new TimeError(`parsing time ${goQuote(text)} as "${layout}": cannot parse ${goQuote(rest)} as "${element}"`);
     rest = rest.slice(match[0].length);
     return match[0];
   };
   const check = (ok: boolean, what: string): void => {
-    if (!ok) throw new TimeError(`parsing time ${JSON.stringify(text)}: ${what} out of range`);
+    if (!ok) throw new TimeError(`parsing time ${goQuote(text)}: ${what} out of range`);
   };
   const year = Number(take(/^\d{4}/, "2006"));
   take(/^-/, "-");
@@ -74,7 +75,7 @@ function parseTime(text: string, layout: string): { seconds: number; nanos: numb
   const fraction = layout === RFC3339_MICRO ? take(/^[.,]\d{6}/, ".000000").slice(1) : (/^[.,]\d+/.exec(rest)?.[0] ?? "").slice(1);
   if (layout === RFC3339 && fraction !== "") rest = rest.slice(fraction.length + 1);
   const zone = take(/^(Z|[+-]\d\d:\d\d)/, "Z07:00");
-  if (rest !== "") throw new TimeError(`parsing time ${JSON.stringify(text)}: extra text: ${JSON.stringify(rest)}`);
+  if (rest !== "") throw new TimeError(`parsing time ${goQuote(text)}: extra text: ${goQuote(rest)}`);
   const at = new Date(0);
   at.setUTCFullYear(year, month - 1, day);
   check(day >= 1 && at.getUTCMonth() === month - 1, "day");

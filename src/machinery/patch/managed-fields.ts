@@ -1,4 +1,5 @@
 import type { ManagedFieldsEntry } from "#machinery/api/meta-v1.ts";
+import { goQuote } from "#machinery/go-quote.ts";
 import { isPlainObject, type PlainObject } from "#machinery/plain.ts";
 import { type FieldSet, fieldsToSet, isEmpty, setToFields, union } from "./field-set.ts";
 
@@ -107,7 +108,7 @@ export function capUpdaters(managers: Managers): Managers {
 
 /** `"kubectl" with subresource "status" using apps/v1`, as conflicts name a manager. */
 export function printManager({ name, operation, apiVersion, subresource }: Manager): string {
-  const who = subresource === "" ? JSON.stringify(name) : `${JSON.stringify(name)} with subresource ${JSON.stringify(subresource)}`;
+  const who = subresource === "" ? goQuote(name) : `${goQuote(name)} with subresource ${goQuote(subresource)}`;
   return operation === "Update" ? `${who} using ${apiVersion}` : who;
 }
 
