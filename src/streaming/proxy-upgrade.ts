@@ -33,7 +33,8 @@ const NOT_FORWARDED = /^(host|authorization|impersonate-.*|x-remote-.*|sec-webso
  */
 export async function proxyUpgrade(upgrade: Upgrade, target: ProxyUpgradeTarget): Promise<void> {
   const { request, socket, head } = upgrade;
-  const { url, tls = {}, signal } = target;
+  const { url, tls = {} } = target;
+  const signal = AbortSignal.any([target.signal]); // listeners of many connections do not gather on one signal
   swallowErrors(socket);
   const outcome = await forward(request, socket, target);
   switch (outcome.kind) {

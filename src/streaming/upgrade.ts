@@ -64,6 +64,7 @@ export function refuseUpgrade({ socket }: Pick<Upgrade, "socket">, answer: Plain
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
   swallowErrors(socket);
+  socket.resume(); // what the client sent ahead must not turn the end into a reset
   socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
 }
 

@@ -37,8 +37,9 @@ async function connect(
   session: SpdySession,
   { port, requestId }: { readonly port: number; readonly requestId: string },
   local: Duplex,
-  signal: AbortSignal,
+  outer: AbortSignal,
 ): Promise<void> {
+  const signal = AbortSignal.any([outer]); // listeners of many connections do not gather on one signal
   const open = async (type: string) => {
     const headers = new Map([
       ["streamtype", type],

@@ -15,6 +15,7 @@ const PAIR_TIMEOUT_MS = 30_000;
 
 interface Pair {
   readonly port: number;
+  readonly complete: AbortController;
   data?: SpdyStream;
   error?: SpdyStream;
 }
@@ -51,14 +52,15 @@ export async function servePairs(
     const { data, error } = pair;
     if (data === undefined || error === undefined) return;
     pairs.delete(requestId);
+    pair.complete.abort();
     const task = serve(port, data, error).finally(() => running.delete(task));
     running.add(task);
   }
 
   function newPair(requestId: string, port: number): Pair {
-    const pair: Pair = { port };
+    const pair: Pair = { port, complete: new AbortController() };
     pairs.set(requestId, pair);
-    void clock.sleep(PAIR_TIMEOUT_MS, over).then(() => {
+    void clock.sleep(PAIR_TIMEOUT_MS, AbortSignal.any([over, pair.complete.signal])).then(() => {
       if (pairs.get(requestId) !== pair) return;
       pairs.delete(requestId);
       (pair.data ?? pair.error)?.reset(RESET.cancel);

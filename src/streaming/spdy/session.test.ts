@@ -1,8 +1,9 @@
 import { createServer, connect, type Socket } from "node:net";
-import type { Readable } from "node:stream";
+import { Duplex, PassThrough, type Readable } from "node:stream";
 import { deflateSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import { deferred } from "#base/deferred.ts";
+import { seededEntropy } from "#base/entropy.ts";
 import { SPDY_DICTIONARY } from "./dictionary.ts";
 import { formatDataHeader, formatPing, formatRstStream, formatSynReply, formatSynStream, formatWindowUpdate } from "./frame.ts";
 import { createHeaderCompressor } from "./header-block.ts";
@@ -174,6 +175,42 @@ describe("openSpdySession()", () => {
     const error = await session.closed;
     expect(error?.message).toContain(message);
     await new Promise((resolve) => raw.resume().once("close", resolve));
+  });
+
+  test("S3: survives any damage to a valid conversation", async () => {
+    const compressor = createHeaderCompressor();
+    const conversation = Buffer.concat([
+      formatSynStream(1, compressor.compress(new Map([["streamtype", "data"]]))),
+      formatDataHeader(1, 4),
+      Buffer.from("data"),
+      formatSynStream(3, compressor.compress(new Map([["streamtype", "error"]])), { fin: true }),
+      formatWindowUpdate(1, 100),
+      formatPing(1),
+      formatDataHeader(1, 0, { fin: true }),
+      formatRstStream(3, 5),
+    ]);
+    const { fraction } = seededEntropy(7);
+    for (let round = 0; round < 300; round++) {
+      const damaged = Buffer.from(conversation);
+      for (let hits = 0; hits <= fraction() * 4; hits++) damaged[Math.floor(fraction() * damaged.length)] = Math.floor(fraction() * 256);
+      const far = new PassThrough();
+      const transport = new Duplex({
+        read: () => undefined,
+        write: (chunk, _encoding, done) => far.resume().write(chunk, () => done()),
+      });
+      const onStream = (stream: SpdyStream) => {
+        stream.reply();
+        stream.duplex.resume();
+      };
+      const session = openSpdySession(transport, { role: "server", onStream });
+      for (let at = 0; at < damaged.length; ) {
+        const next = at + 1 + Math.floor(fraction() * 40);
+        transport.push(damaged.subarray(at, next));
+        at = next;
+      }
+      transport.push(null);
+      await session.closed;
+    }
   });
 
   test("S3: ends the session of a peer that asks without reading the answers", async () => {
