@@ -82,11 +82,13 @@ export function createSimulatedRuntime({ clock, entropy }: SimulatedDeps, option
     async status(_request, { signal }) {
       check("Status", signal);
       const ready = { status: true, reason: "", message: "" };
+      const message = "Network plugin returns error: cni plugin not initialized";
+      const network = podCidr() === undefined ? { status: false, reason: "NetworkPluginNotReady", message } : ready;
       return {
         status: {
           conditions: [
             { type: "RuntimeReady", ...ready },
-            { type: "NetworkReady", ...ready },
+            { type: "NetworkReady", ...network },
           ],
         },
         info: {},
