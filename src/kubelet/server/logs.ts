@@ -46,6 +46,12 @@ export async function openContainerLog(source: LogSource, options: LogOptions, d
   }
 }
 
+/** Rejects with LogError when there is no log to open. */
+export async function checkContainerLog({ path }: LogSource): Promise<void> {
+  const file = await openLogFile(path);
+  await file.close();
+}
+
 async function openLogFile(path: string): Promise<FileHandle> {
   try {
     return await open(path, "r");

@@ -184,6 +184,14 @@ describe("createKubeletServer()", () => {
     expect(prepared.at(-1)).toMatchObject({ tty: true, stderr: false });
   });
 
+  test("serves logs over WebSocket", async () => {
+    const ws = new WebSocket(`${base}/containerLogs/default/web/c?stream=Stdout`, ["binary.k8s.io"], ids.apiserver);
+    const messages: string[] = [];
+    ws.on("message", (message: Buffer) => messages.push(message.toString()));
+    await new Promise((resolve) => ws.once("close", resolve));
+    expect(messages.join("")).toBe("one\ntwo\n");
+  });
+
   test("K2: refuses before the upgrade what the runtime refuses", async () => {
     const options = { stdin: false, stdout: true, stderr: false, tty: false };
     const url = new URL(`${base}/exec/default/web/c?output=1&command=refused`);

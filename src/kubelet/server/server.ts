@@ -5,13 +5,14 @@ import { pipeline } from "node:stream/promises";
 import { TLSSocket } from "node:tls";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
+import { serveLogWebSocket } from "#streaming/log-websocket.ts";
 import { acceptPortForward } from "#streaming/port-forward/accept.ts";
 import { acceptRemoteCommand } from "#streaming/remote-command/accept.ts";
 import { internalErrorStatus } from "#streaming/remote-command/status.ts";
 import { isSpdyUpgrade, isWebSocketUpgrade, type PlainAnswer, refuseUpgrade, type Upgrade } from "#streaming/upgrade.ts";
 import { accessOf, bearerToken, certificateUser, forbiddenText } from "./access.ts";
 import type { NodeAccess, ServerTls, UserInfo } from "./contract.ts";
-import { openContainerLog } from "./logs.ts";
+import { checkContainerLog, openContainerLog } from "./logs.ts";
 import { route, type RouteDeps, type Routed } from "./routes.ts";
 
 export interface KubeletServerDeps extends RouteDeps {
@@ -116,12 +117,24 @@ export function createKubeletServer(deps: KubeletServerDeps): KubeletServer {
     const signal = AbortSignal.any([gone.signal, stopping.signal]);
     const routed = await admit(request, signal);
     if (routed.kind === "answer") return refuseUpgrade(upgrade, routed.answer);
-    if (routed.kind === "log") return refuseUpgrade(upgrade, { code: 400, body: "this path cannot be upgraded\n" });
     if (!isWebSocketUpgrade(request) && !isSpdyUpgrade(request)) {
       return refuseUpgrade(upgrade, { code: 400, body: "unable to upgrade: missing upgrade headers in request\n" });
     }
-    if (routed.kind === "command") await serveCommand(upgrade, routed, signal);
+    if (routed.kind === "log") await serveLog(upgrade, routed, signal);
+    else if (routed.kind === "command") await serveCommand(upgrade, routed, signal);
     else await servePortForward(upgrade, routed, signal);
+  }
+
+  async function serveLog(upgrade: Upgrade, { source, options }: Routed & { readonly kind: "log" }, signal: AbortSignal) {
+    if (!isWebSocketUpgrade(upgrade.request)) return refuseUpgrade(upgrade, { code: 400, body: "unable to upgrade: wanted a WebSocket\n" });
+    try {
+      await checkContainerLog(source);
+    } catch (cause) {
+      return refuseUpgrade(upgrade, { code: 400, body: cause instanceof Error ? cause.message : String(cause) }); // K2
+    }
+    const open = async (until: AbortSignal) =>
+      Readable.from(await openContainerLog(source, options, { clock, signal: until }), { objectMode: false });
+    await serveLogWebSocket(upgrade, open, { clock, signal });
   }
 
   async function serveCommand(upgrade: Upgrade, { options, prepare }: Routed & { readonly kind: "command" }, signal: AbortSignal) {
