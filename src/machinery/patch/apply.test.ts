@@ -367,3 +367,65 @@ test("openApiObjectSchema() merges custom resources by their schema's list types
     'Apply failed with 1 conflict: conflict with "a": .spec.tags',
   );
 });
+
+describe("applyConfiguration() on lists within lists", () => {
+  const schema = openApiObjectSchema({
+    type: "object",
+    properties: {
+      spec: {
+        type: "object",
+        properties: {
+          items: {
+            type: "array",
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["id"],
+            items: {
+              type: "object",
+              properties: { id: { type: "string" }, tags: { type: "array", "x-kubernetes-list-type": "set", items: { type: "string" } } },
+            },
+          },
+        },
+      },
+    },
+  });
+  const base = { schema, apiVersion: "example.com/v1", subresource: "", now: T1, force: false };
+  const thing = (items: object[]): KubeObject & { spec: { items: object[] } } => ({
+    apiVersion: "example.com/v1",
+    kind: "Thing",
+    metadata: { name: "t", uid: "u" },
+    spec: { items },
+  });
+  const applyTo = (live: KubeObject, manager: string, items: object[]) => {
+    const { apiVersion, kind, spec } = thing(items);
+    const result = applyConfiguration({ ...base, manager, live, applied: { apiVersion, kind, metadata: { name: "t" }, spec } });
+    if (!result.ok) throw result.error;
+    return result.object;
+  };
+  const update = (live: KubeObject, items: object[]) =>
+    trackUpdate({ ...base, manager: "controller", live, next: { ...thing(items), metadata: live.metadata } });
+  const itemsOf = (object: KubeObject) => (object as unknown as { spec: { items: object[] } }).spec.items;
+  const owners = (object: KubeObject) => object.metadata.managedFields?.map(({ manager }) => manager);
+  const nothing: KubeObject = { apiVersion: "example.com/v1", kind: "Thing", metadata: { name: "t", uid: "u" } };
+
+  test("an item that nobody applies any more goes, with what an updater put into it", () => {
+    const one = applyTo(nothing, "one", [{ id: "a" }, { id: "b", tags: ["c"] }]);
+    const two = applyTo(one, "two", [{ id: "a", tags: ["b"] }]);
+    const three = update(two, [
+      { id: "a", tags: ["b"] },
+      { id: "b", tags: ["c", "d"] },
+    ]);
+    expect(owners(three)).toEqual(["one", "two", "controller"]);
+    const four = applyTo(three, "one", [{ id: "a" }]);
+    expect(itemsOf(four)).toEqual([{ id: "a", tags: ["b"] }]);
+    expect(owners(four)).toEqual(["one", "two"]);
+  });
+
+  test("an item that another applier still wants stays, without what only the first applied", () => {
+    const one = applyTo(nothing, "one", [{ id: "a" }, { id: "b", tags: ["c"] }]);
+    const two = applyTo(one, "two", [{ id: "b", tags: ["d"] }]);
+    const three = update(two, [{ id: "a" }, { id: "b", tags: ["c", "d", "e"] }]);
+    const four = applyTo(three, "one", [{ id: "a" }]);
+    expect(itemsOf(four)).toEqual([{ id: "a" }, { id: "b", tags: ["d", "e"] }]);
+    expect(owners(four)).toEqual(["one", "two", "controller"]);
+  });
+});
