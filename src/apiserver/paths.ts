@@ -1,4 +1,5 @@
 import type { Store } from "#store/contract.ts";
+import type { ServiceAccountTokens } from "./auth/service-account-tokens.ts";
 import type { Discovery } from "./discovery.ts";
 import { discoveryPath } from "./discovery-paths.ts";
 import { type HealthCheck, healthPath } from "./health.ts";
@@ -10,10 +11,12 @@ import { versionAnswer } from "./version.ts";
 export interface PathsDeps {
   readonly discovery: Discovery;
   readonly store: Store;
+  readonly tokens: ServiceAccountTokens;
+  readonly issuer: string;
 }
 
 /** Everything that is served and is no resource. */
-export function createPaths({ discovery, store }: PathsDeps): (exchange: Exchange) => Promise<Answer> | undefined {
+export function createPaths({ discovery, store, tokens, issuer }: PathsDeps): (exchange: Exchange) => Promise<Answer> | undefined {
   const checks: readonly HealthCheck[] = [
     { name: "ping", check: async () => undefined },
     { name: "etcd", check: async () => void (await store.revision()) },
@@ -25,6 +28,12 @@ export function createPaths({ discovery, store }: PathsDeps): (exchange: Exchang
       case "api":
       case "apis":
         return discoveryPath(discovery, exchange);
+      case ".well-known":
+        return second === "openid-configuration" ? Promise.resolve(jsonAnswer(200, openidConfiguration(issuer), CACHED)) : undefined;
+      case "openid":
+        return exchange.path === "/openid/v1/jwks"
+          ? tokens.jwks().then((keys) => jsonAnswer(200, keys, { ...CACHED, "content-type": "application/jwk-set+json" }))
+          : undefined;
       case "version":
         return Promise.resolve(jsonAnswer(200, version));
       case "healthz":
@@ -37,5 +46,17 @@ export function createPaths({ discovery, store }: PathsDeps): (exchange: Exchang
       default:
         return undefined;
     }
+  };
+}
+
+const CACHED = { "cache-control": "public, max-age=3600" };
+
+function openidConfiguration(issuer: string): object {
+  return {
+    issuer,
+    jwks_uri: `${issuer}/openid/v1/jwks`,
+    response_types_supported: ["id_token"],
+    subject_types_supported: ["public"],
+    id_token_signing_alg_values_supported: ["ES256"],
   };
 }

@@ -10,8 +10,18 @@ import type { Store } from "#store/contract.ts";
 import type { WatchHub } from "#store/watch-hub.ts";
 import { createAdmission } from "./admission/admission.ts";
 import { admissionPlugins } from "./admission/registry.ts";
-import { type Authenticator, certificateUser } from "./auth/authenticate.ts";
-import { ANONYMOUS, MASTERS } from "./auth/user.ts";
+import { createAuthenticator } from "./auth/authenticate.ts";
+import { anyOf, mastersAuthorizer } from "./auth/authorize.ts";
+import { bootstrapTokenUser } from "./auth/bootstrap-tokens.ts";
+import { createNodeAuthorizer } from "./auth/node-authorizer.ts";
+import { createRbac } from "./auth/rbac.ts";
+import { createServiceAccountTokens } from "./auth/service-account-tokens.ts";
+import { createObjects } from "./objects.ts";
+import type { DialKubelet, KubeletCredentials } from "./proxy/target.ts";
+import { createServiceAllocator } from "./service-allocator/allocator.ts";
+import type { PortRange } from "./service-allocator/ranges.ts";
+import type { StorageHooks } from "./storage-hooks.ts";
+import { createKey, type KeyMaterial } from "#pki/key.ts";
 import { bootstrap } from "./bootstrap/run.ts";
 import { createDiscovery } from "./discovery.ts";
 import { type AnyRequest, type AnyResponse, ClientGoneError, exchangeOf, sendAnswer, sendOnSocket } from "./http/connection.ts";
@@ -30,11 +40,25 @@ export interface ApiServerDeps {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
+  /** Where a node's agent is reached, for nodes that are not reached by their address. @default by address */
+  readonly dialKubelet?: DialKubelet;
 }
 
 export interface ApiServerOptions {
-  /** `host:port` that clients reach this server at, as discovery tells them. */
+  /** `address:port` that pods and other servers reach this server at: what discovery and the `kubernetes` endpoints tell. */
   readonly advertise: string;
+  /** Addresses of Services, one range per IP family. @default ["10.43.0.0/16"] */
+  readonly serviceCidrs?: readonly string[];
+  /** @default 30000-32767 */
+  readonly nodePorts?: PortRange;
+  /** Issuer and default audience of service account tokens. @default "https://kubernetes.default.svc.cluster.local" */
+  readonly issuer?: string;
+  /** Signs service account tokens. @default a new one: tokens then end with this process */
+  readonly serviceAccountKey?: KeyMaterial;
+  /** Shown to node agents, and the authority that theirs are from. Without it logs, exec and port-forward answer 500. */
+  readonly kubelet?: KubeletCredentials;
+  /** Published in kube-system/extension-apiserver-authentication. */
+  readonly clientCaPem?: string;
 }
 
 export interface TlsFiles {
@@ -70,28 +94,55 @@ export interface ApiServer {
 /** Makes a server that does nothing yet: no socket, no timer, no read of the store. */
 export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions): ApiServer {
   const { store, hub, kinds, clock, entropy, log } = deps;
+  const {
+    advertise,
+    serviceCidrs = ["10.43.0.0/16"],
+    nodePorts = { from: 30_000, to: 32_767 },
+    issuer = "https://kubernetes.default.svc.cluster.local",
+    kubelet,
+    clientCaPem = "",
+  } = options;
   const resources = createResources({ store, hub, kinds });
+  const objects = createObjects(resources);
+  let key: Promise<KeyMaterial> | undefined;
+  const signingKey = () => {
+    key ??= options.serviceAccountKey === undefined ? createKey() : Promise.resolve(options.serviceAccountKey);
+    return key;
+  };
+  const tokens = createServiceAccountTokens({ key: signingKey, issuer, clock, objects });
+  const rbac = createRbac(objects);
+  const authorize = anyOf([mastersAuthorizer, createNodeAuthorizer({ resources, objects }), (attributes) => rbac.authorize(attributes)]);
   const served: Served = {
     store,
     resources,
-    admission: createAdmission(admissionPlugins({ resources })),
+    objects,
+    admission: createAdmission(admissionPlugins({ resources, objects, entropy, authorize, rbac })),
+    authorize,
+    rbac,
+    tokens,
+    bootstrapUser: (token) => bootstrapTokenUser(token, objects, clock),
+    kubelet: { objects, credentials: kubelet, dialKubelet: deps.dialKubelet },
     clock,
     entropy,
     log,
-    hooks: new Map(),
+    hooks: new Map([["/Service", createServiceAllocator({ objects, entropy }, { serviceCidrs, nodePorts }) as unknown as StorageHooks]]),
   };
-  const discovery = createDiscovery(kinds, options.advertise);
-  const authenticate: Authenticator = async (exchange) => certificateUser(exchange) ?? ANONYMOUS;
-  const router = createRouter({ served, paths: createPaths({ discovery, store }), special: new Map(SUBRESOURCES) });
-  const handle = compose(
-    pipeline({
-      log,
-      authenticate,
-      authorize: async ({ user }) => ({ allowed: user.groups.includes(MASTERS), reason: "" }),
-    }),
-    router,
-  );
-  return { handle, served, bootstrap: (signal) => bootstrap(served, signal), listen: (listen) => open(listen, handle, log) };
+  const paths = createPaths({ discovery: createDiscovery(kinds, advertise), store, tokens, issuer });
+  const router = createRouter({ served, paths, special: new Map(SUBRESOURCES) });
+  const authenticate = createAuthenticator({ tokens, objects, clock });
+  const handle = compose(pipeline({ log, authenticate, authorize }), router);
+  const [serviceCidr = "10.43.0.0/16"] = serviceCidrs;
+  return {
+    handle,
+    served,
+    bootstrap: (signal) => bootstrap(served, { ...hostAndPort(advertise), serviceCidr, clientCaPem }, signal),
+    listen: (listen) => open(listen, handle, log),
+  };
+}
+
+function hostAndPort(advertise: string): { readonly address: string; readonly port: number } {
+  const colon = advertise.lastIndexOf(":");
+  return { address: advertise.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(advertise.slice(colon + 1)) };
 }
 
 /** One port for HTTP/2, HTTP/1.1 and upgrades. */

@@ -46,7 +46,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     issueCertificate({ ca, cn: "kube-apiserver", sans: ["localhost", "127.0.0.1", "::1"], usages: ["server"], days: 1, now: Date.now() }),
     issueCertificate({ ca, cn: "kubernetes-admin", orgs: ["system:masters"], usages: ["client"], days: 1, now: Date.now() }),
   ]);
-  const api = createApiServer({ store, hub, kinds: KINDS, clock, entropy, log }, { advertise: "127.0.0.1:6443" });
+  const api = createApiServer({ store, hub, kinds: KINDS, clock, entropy, log }, { advertise: "192.0.2.1:6443", clientCaPem: ca.certPem });
   await api.bootstrap(new AbortController().signal);
   const tls = { certPem: serving.certPem, keyPem: serving.keyPem, clientCaPem: ca.certPem };
   const listening = await api.listen({ host: "127.0.0.1", port: 0, tls });

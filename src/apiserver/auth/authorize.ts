@@ -1,6 +1,6 @@
 import { forbidden, STATUS_CODES, StatusError } from "#machinery/status.ts";
 import type { Exchange } from "../http/exchange.ts";
-import type { User } from "./user.ts";
+import { MASTERS, type User } from "./user.ts";
 
 /** What is to be done, as authorizers see it. */
 export interface Attributes {
@@ -15,6 +15,8 @@ export interface Attributes {
   readonly name: string;
   /** For requests that are about no resource. */
   readonly path: string;
+  /** Of list, watch and deletecollection, as it was sent. */
+  readonly fieldSelector?: string;
 }
 
 export interface Decision {
@@ -25,7 +27,8 @@ export interface Decision {
 
 export type Authorizer = (attributes: Attributes) => Promise<Decision>;
 
-export function attributesOf({ user, info }: Exchange): Attributes {
+export function attributesOf({ user, info, query }: Exchange): Attributes {
+  const fieldSelector = query.get("fieldSelector");
   return {
     user,
     verb: info.verb,
@@ -37,8 +40,25 @@ export function attributesOf({ user, info }: Exchange): Attributes {
     namespace: info.namespace,
     name: info.name,
     path: info.path,
+    ...(fieldSelector === null ? {} : { fieldSelector }),
   };
 }
+
+/** The first that allows decides; where none does, all their reasons are told. */
+export function anyOf(authorizers: readonly Authorizer[]): Authorizer {
+  return async (attributes) => {
+    const reasons: string[] = [];
+    for (const authorize of authorizers) {
+      const decision = await authorize(attributes);
+      if (decision.allowed) return decision;
+      if (decision.reason !== "") reasons.push(decision.reason);
+    }
+    return { allowed: false, reason: reasons.join(", ") };
+  };
+}
+
+/** Whoever is in system:masters may do anything, whatever the roles say. */
+export const mastersAuthorizer: Authorizer = ({ user }) => Promise.resolve({ allowed: user.groups.includes(MASTERS), reason: "" });
 
 /** 403 in upstream's words. */
 export function forbiddenFor(attributes: Attributes, reason: string): StatusError {

@@ -54,7 +54,7 @@ export class InvalidTokenError extends Error {
 }
 
 export interface TokensDeps {
-  readonly key: KeyMaterial;
+  readonly key: () => Promise<KeyMaterial>;
   readonly issuer: string;
   readonly clock: Clock;
   readonly objects: Objects;
@@ -83,7 +83,6 @@ interface ObjectClaim {
 const CACHED = 4096;
 
 export function createServiceAccountTokens({ key, issuer, clock, objects }: TokensDeps): ServiceAccountTokens {
-  const keyId = keyIdOf(key.publicKey);
   const checked = new Map<string, Claims>();
 
   return {
@@ -91,6 +90,7 @@ export function createServiceAccountTokens({ key, issuer, clock, objects }: Toke
     apiAudience: issuer,
     async sign({ namespace, name, uid, audiences, expirationSeconds, boundTo, node, id }) {
       const now = Math.floor(clock.now() / 1000);
+      const { privateKey, publicKey } = await key();
       const claims = {
         "kubernetes.io": {
           namespace,
@@ -100,7 +100,7 @@ export function createServiceAccountTokens({ key, issuer, clock, objects }: Toke
         },
       };
       return new SignJWT(claims)
-        .setProtectedHeader({ alg: "ES256", kid: keyId })
+        .setProtectedHeader({ alg: "ES256", kid: keyIdOf(publicKey) })
         .setIssuer(issuer)
         .setSubject(`system:serviceaccount:${namespace}:${name}`)
         .setAudience([...audiences])
@@ -108,7 +108,7 @@ export function createServiceAccountTokens({ key, issuer, clock, objects }: Toke
         .setNotBefore(now)
         .setExpirationTime(now + expirationSeconds)
         .setJti(id)
-        .sign(key.privateKey);
+        .sign(privateKey);
     },
     async verify(token, audiences) {
       if (token.split(".").length !== 3 || issuerOf(token) !== issuer) return undefined;
@@ -122,13 +122,14 @@ export function createServiceAccountTokens({ key, issuer, clock, objects }: Toke
       return { user: await userOf(claims), audiences: common };
     },
     async jwks() {
-      return { keys: [{ use: "sig", ...(await exportJWK(key.publicKey)), kid: keyId, alg: "ES256" }] };
+      const { publicKey } = await key();
+      return { keys: [{ use: "sig", ...(await exportJWK(publicKey)), kid: keyIdOf(publicKey), alg: "ES256" }] };
     },
   };
 
   async function checkSignature(token: string): Promise<Claims> {
     try {
-      const { payload } = await jwtVerify(token, key.publicKey, {
+      const { payload } = await jwtVerify(token, (await key()).publicKey, {
         issuer,
         algorithms: ["ES256"],
         currentDate: new Date(clock.now()),

@@ -7,6 +7,10 @@ import { patchObject } from "../verbs/patch.ts";
 import { statusRules, type UpdateRules } from "../verbs/update-entry.ts";
 import { updateObject } from "../verbs/update.ts";
 import { bindPod } from "./binding.ts";
+import { REVIEWS } from "./reviews.ts";
+import { requestToken } from "./token.ts";
+import { podAttach, podExec, podLog, podPortForward } from "./pod-streams.ts";
+import { nodeProxy, podProxy, serviceProxy } from "./proxies.ts";
 import { evictPod } from "./eviction.ts";
 import { approvalRules, ephemeralContainersRules, finalizeRules, resizeRules } from "./rules.ts";
 import { scaleSubresource } from "./scale.ts";
@@ -22,6 +26,15 @@ export const SUBRESOURCES: readonly (readonly [string, VerbHandler])[] = [
   ["pods./binding", bindPod],
   ["bindings.", bindPod],
   ["pods./eviction", evictPod],
+  ["pods./log", podLog],
+  ["pods./exec", podExec],
+  ["pods./attach", podAttach],
+  ["pods./portforward", podPortForward],
+  ["pods./proxy", podProxy],
+  ["services./proxy", serviceProxy],
+  ["nodes./proxy", nodeProxy],
+  ["serviceaccounts./token", requestToken],
+  ...REVIEWS,
 ];
 
 /** A subresource that is the whole object, of which writes change a part. */
