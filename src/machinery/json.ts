@@ -64,11 +64,15 @@ function countKeys(text: string): number {
     while (isEscaped(text, end)) end = text.indexOf('"', end + 1);
     let next = end + 1;
     let code = text.charCodeAt(next);
-    while (code === 32 || code === 10 || code === 13 || code === 9) code = text.charCodeAt(++next);
+    while (isSpace(code)) code = text.charCodeAt(++next);
     if (code === 58) count++;
     at = text.indexOf('"', next);
   }
   return count;
+}
+
+function isSpace(code: number): boolean {
+  return code === 32 || code === 10 || code === 13 || code === 9;
 }
 
 function isEscaped(text: string, at: number): boolean {
@@ -200,7 +204,7 @@ function parseSlowly(text: string): ParsedJson {
   }
 
   function skipSpace(): void {
-    while (/^[ \t\r\n]$/.test(text.charAt(at))) at++;
+    while (isSpace(text.charCodeAt(at))) at++;
   }
 
   function fail(context: string): never {

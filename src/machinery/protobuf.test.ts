@@ -92,6 +92,24 @@ describe("bodies", () => {
     );
   });
 
+  test("refuses bodies within bodies without end", () => {
+    const CONTROLLER_REVISION = "io.k8s.api.apps.v1.ControllerRevision";
+    const meta = Buffer.from("0a0761707073 2f763112".replaceAll(" ", ""), "hex");
+    const kind = Buffer.from("ControllerRevision");
+    const field = (n: number, content: Uint8Array) => {
+      const writer = createWriter();
+      writer.bytes(content);
+      writer.tag(n, 2);
+      return writer.finish();
+    };
+    const envelope = (message: Uint8Array) =>
+      Buffer.concat([Buffer.from("k8s\0"), field(1, Buffer.concat([meta, Buffer.from([kind.length]), kind])), field(2, message)]);
+    let body = envelope(new Uint8Array());
+    for (let i = 0; i < 1100; i++) body = envelope(field(2, field(1, body)));
+    expect(() => decodeProtobuf(body)).toThrow("proto: exceeded max depth");
+    expect(decodeMessage(CONTROLLER_REVISION, field(2, field(1, Buffer.from('{"a":1}'))))).toEqual({ data: { a: 1 } });
+  });
+
   test("wraps a watch event", () => {
     const body = encodeProtobuf(POD, decodeObject(POD, {}).object as never);
     const event = decodeWatchEvent(encodeWatchEvent("ADDED", body));

@@ -1,5 +1,5 @@
 import { unreachable } from "#base/invariant.ts";
-import { MAX_DEPTH } from "./json.ts";
+import { JsonSyntaxError, MAX_DEPTH, parseJson } from "./json.ts";
 import { type PlainObject, setMember } from "./plain.ts";
 import { JSON_SCHEMA, messageOf, type SchemaUnion, STRING, UNION_FIELDS, WRAPPED_LISTS, wireOf } from "./protobuf-message.ts";
 import { createReader, createWriter, ProtobufError, type WireReader, type WireType } from "./protobuf-wire.ts";
@@ -42,9 +42,7 @@ export function decodeEnvelope(body: Uint8Array): ProtobufEnvelope {
  * ProtobufError.
  */
 export function decodeProtobuf(body: Uint8Array): PlainObject | undefined {
-  const { apiVersion, kind, raw } = decodeEnvelope(body);
-  const typeName = typeNameFor(apiVersion, kind);
-  return typeName === undefined ? undefined : { kind, apiVersion, ...decodeMessage(typeName, raw) };
+  return readBody(body, 0);
 }
 
 /** One message without envelope as plain JSON. Throws ProtobufError. */
@@ -113,6 +111,15 @@ function decodeTypeMeta(bytes: Uint8Array): { apiVersion: string; kind: string }
     else reader.skip(field.wire);
   }
   return meta;
+}
+
+function readBody(body: Uint8Array, depth: number): PlainObject | undefined {
+  const { apiVersion, kind, raw } = decodeEnvelope(body);
+  const typeName = typeNameFor(apiVersion, kind);
+  if (typeName === undefined) return undefined;
+  const output: Record<string, unknown> = { kind, apiVersion };
+  readMessage(typeName, raw, output, depth);
+  return output;
 }
 
 function typeNameFor(apiVersion: string, kind: string): string | undefined {
@@ -230,7 +237,7 @@ function readScalar(reader: WireReader, scalar: ScalarName, depth: number): unkn
     case "raw":
     case "json":
     case "fieldsV1":
-      return readRaw(readSingle(reader.bytes()));
+      return readRaw(readSingle(reader.bytes()), depth);
     case "jsonSchemaOrArray":
     case "jsonSchemaOrBool":
     case "jsonSchemaOrStringArray":
@@ -288,13 +295,14 @@ function readTime(bytes: Uint8Array, scalar: "time" | "microTime"): string | nul
 }
 
 /** JSON text, or a whole protobuf body. */
-function readRaw(bytes: Uint8Array): unknown {
+function readRaw(bytes: Uint8Array, depth: number): unknown {
   if (bytes.length === 0) return null;
-  if (Buffer.compare(bytes.subarray(0, 4), PROTOBUF_MAGIC) === 0) return decodeProtobuf(bytes) ?? null;
+  if (Buffer.compare(bytes.subarray(0, 4), PROTOBUF_MAGIC) === 0) return readBody(bytes, depth + 1) ?? null;
   try {
-    return JSON.parse(Buffer.from(bytes).toString("utf8")) as unknown;
+    return parseJson(Buffer.from(bytes).toString("utf8")).value;
   } catch (cause) {
-    throw new ProtobufError(`embedded object is no JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
+    if (cause instanceof JsonSyntaxError) throw new ProtobufError(cause.message);
+    throw cause;
   }
 }
 

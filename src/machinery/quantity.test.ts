@@ -57,6 +57,11 @@ describe("canonicalQuantity()", () => {
     expect(() => canonicalQuantity(input)).toThrow(message);
   });
 
+  test("refuses endless texts at once", () => {
+    expect(() => canonicalQuantity(`${"0".repeat(1_000_000)}!`)).toThrow("unable to parse numeric part of quantity");
+    expect(() => canonicalQuantity(`1${"0".repeat(1_000_000)}`)).toThrow("unable to parse numeric part of quantity");
+  });
+
   test("stays what it is, and keeps its value", () => {
     const suffix = fc.constantFrom("n", "u", "m", "", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "e3", "E-2", "e+6");
     const input = fc.tuple(fc.constantFrom("", "-", "+"), fc.nat(), fc.option(fc.nat(99999)), suffix);

@@ -20,6 +20,8 @@ export const QUANTITY_NUMBER_ERROR = "unable to parse numeric part of quantity";
 export const QUANTITY_SUFFIX_ERROR = "unable to parse quantity's suffix";
 
 const NANO = -9;
+/** Longer texts are refused: arithmetic on them would take seconds. */
+const MAX_LENGTH = 256;
 /** Scales beyond this are compared by magnitude only and clipped in sums: no resource is that large. */
 const MAX_SCALE = 1000;
 const MAX_BINARY = 2n ** 63n - 1n;
@@ -34,7 +36,8 @@ export const ZERO: Quantity = { mantissa: 0n, scale: 0, format: "DecimalSI" };
 export function parseQuantity(input: string | number): Quantity {
   const text = (typeof input === "number" ? String(input) : input).trim();
   if (text === "") throw new QuantityError(QUANTITY_FORMAT_ERROR);
-  const match = /^([+-]?)(0*)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)$/.exec(text);
+  if (text.length > MAX_LENGTH) throw new QuantityError(QUANTITY_NUMBER_ERROR);
+  const match = /^([+-]?)(0*)([1-9][0-9]*)?(?:\.([0-9]*))?((?:[eEinumkKMGTP]+[-+]?|[-+])[0-9]*)?$/.exec(text);
   if (match === null) throw new QuantityError(QUANTITY_FORMAT_ERROR);
   const [, sign = "", zeros = "", digits = "", fraction = "", suffix = ""] = match;
   const number = digits === "" ? "0" : digits;

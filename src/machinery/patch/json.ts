@@ -3,6 +3,9 @@ import { PatchError } from "./patch-error.ts";
 
 export const MAX_JSON_PATCH_OPERATIONS = 10_000;
 
+/** What all `copy` operations of one patch may add, in bytes of JSON: each may double the document. */
+export const MAX_COPIED_BYTES = 3 * 1024 * 1024;
+
 const MISSING = "missing value";
 const BAD_INDEX = "invalid index referenced";
 
@@ -19,15 +22,20 @@ export function applyJsonPatch(document: unknown, patch: unknown): unknown {
   }
   const root = cloneJson(document);
   if (!isContainer(root)) throw new PatchError("unprocessable", "Invalid JSON Document");
+  const budget = { copied: 0 };
   for (const operation of patch as readonly unknown[]) {
     if (!isPlainObject(operation))
       throw new PatchError("bad", `json: cannot unmarshal ${kindOf(operation)} into Go value of type jsonpatch.Operation`);
-    apply(root, operation);
+    apply(root, operation, budget);
   }
   return root;
 }
 
-function apply(root: Container, operation: PlainObject): void {
+interface Budget {
+  copied: number;
+}
+
+function apply(root: Container, operation: PlainObject, budget: Budget): void {
   const op = typeof operation["op"] === "string" ? operation["op"] : "unknown";
   switch (op) {
     case "add":
@@ -39,7 +47,7 @@ function apply(root: Container, operation: PlainObject): void {
     case "move":
       return move(root, pointer(operation, "from", op), pointer(operation, "path", op));
     case "copy":
-      return copy(root, pointer(operation, "from", op), pointer(operation, "path", op));
+      return copy(root, pointer(operation, "from", op), pointer(operation, "path", op), budget);
     case "test":
       return test(root, pointer(operation, "path", op), operation["value"] ?? null);
     default:
@@ -79,7 +87,7 @@ function move(root: Container, from: string, path: string): void {
   insert(target.container, target.key, value, `error in move for path: '${path}'`);
 }
 
-function copy(root: Container, from: string, path: string): void {
+function copy(root: Container, from: string, path: string, budget: Budget): void {
   const source = locate(root, from);
   if (source.container === undefined) throw unprocessable(`copy operation does not apply: doc is missing from path: ${from}: ${MISSING}`);
   const value = read(source.container, source.key, `error in copy for from: '${from}'`);
@@ -87,7 +95,13 @@ function copy(root: Container, from: string, path: string): void {
   if (target.container === undefined) {
     throw unprocessable(`copy operation does not apply: doc is missing destination path: ${path}: ${MISSING}`);
   }
-  insert(target.container, target.key, cloneJson(value ?? null), `error while adding value during copy`);
+  const text = JSON.stringify(value ?? null);
+  budget.copied += Buffer.byteLength(text);
+  if (budget.copied > MAX_COPIED_BYTES) {
+    const what = `the accumulated size increase of copy is ${budget.copied}, exceeding the limit ${MAX_COPIED_BYTES}`;
+    throw unprocessable(`Unable to complete the copy, ${what}`);
+  }
+  insert(target.container, target.key, JSON.parse(text), "error while adding value during copy");
 }
 
 function test(root: Container, path: string, expected: unknown): void {

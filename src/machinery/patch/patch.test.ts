@@ -113,4 +113,11 @@ describe("applyJsonPatch()", () => {
     expect(thrown).toBeInstanceOf(PatchError);
     expect(thrown).toMatchObject({ because, message });
   });
+
+  test("bounds what copies add", () => {
+    const patch = Array.from({ length: 60 }, (_, i) => ({ op: "copy", from: "/a", path: `/a/c${i}` }));
+    expect(() => applyJsonPatch(doc, patch)).toThrow(
+      /^Unable to complete the copy, the accumulated size increase of copy is \d+, exceeding the limit 3145728$/,
+    );
+  });
 });
