@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { deepEqual } from "./deep-equal.ts";
+import { deepEqual, sameJson } from "./deep-equal.ts";
 import { child, index, key, valueAt, withValueAt } from "./field-path.ts";
 
 test.each([
@@ -14,6 +14,17 @@ test.each([
 ])("deepEqual(%j, %j) is %s", (a, b, expected) => {
   expect(deepEqual(a, b)).toBe(expected);
   expect(deepEqual(b, a)).toBe(expected);
+});
+
+test.each([
+  [{ a: undefined }, {}, true],
+  [{ a: null }, {}, false],
+  [{ a: null }, { a: null }, true],
+  [{ a: [1, { b: "x" }] }, { a: [1, { b: "x" }] }, true],
+  [{ a: 1 }, { a: 1, b: 2 }, false],
+])("sameJson(%j, %j) is %s", (a, b, expected) => {
+  expect(sameJson(a, b)).toBe(expected);
+  expect(sameJson(b, a)).toBe(expected);
 });
 
 test("field paths are built as upstream prints them", () => {

@@ -192,6 +192,8 @@ describe("applyConfiguration()", () => {
 
   test.each([
     [deployment({ foo: 1 }), ".spec.foo: field not declared in schema"],
+    [deployment("x" as never), '.spec: expected map, got "x"'],
+    [deployment({}, { labels: ["x"] }), '.metadata.labels: expected map, got ["x"]'],
     [
       deployment({ template: { spec: { containers: [{ image: "x" }] } } }),
       '.spec.template.spec.containers: element 0: associative list with keys has an element that omits all key fields ["name"] (and doesn\'t have default values for any key fields)',

@@ -1,3 +1,4 @@
+import { sameJson } from "#machinery/deep-equal.ts";
 import type { ManagedFieldsEntry, StatusCause } from "#machinery/api/meta-v1.ts";
 import type { KubeObject } from "#machinery/object.ts";
 import { isPlainObject, type PlainObject } from "#machinery/plain.ts";
@@ -9,7 +10,7 @@ import { capUpdaters, decodeManagers, encodeManagers, type Manager, type Manager
 import type { ObjectSchema } from "./merge-schema.ts";
 import { PatchError } from "./patch-error.ts";
 import {
-  type Comparison, checkConfiguration, compareValues, fieldSetOf, knownPaths, mergeValues, removePaths, sameValue, withNamedFields,
+  type Comparison, checkConfiguration, compareValues, fieldSetOf, knownPaths, mergeValues, removePaths, withNamedFields,
 } from "./typed-merge.ts"; // biome-ignore format: one glance
 
 /** Who writes, through what, and when. */
@@ -69,7 +70,7 @@ export function applyConfiguration(input: ApplyInput): Applied {
   const outcome = first.ok ? first : retryForKubectl(input, applied, liveBare, before, first.conflicts);
   if (!outcome.ok) return { ok: false, error: conflictError(outcome.conflicts) };
 
-  const unchanged = sameValue(outcome.object, liveBare);
+  const unchanged = sameJson(outcome.object, liveBare);
   const key = keyOfWriter(input, "Apply");
   const managers = new Map(outcome.managers);
   const mine = managers.get(key);
@@ -80,7 +81,7 @@ export function applyConfiguration(input: ApplyInput): Applied {
     else managers.set(key, { ...mine, fields, time });
   }
   const object = input.manager === "kubectl" ? withLastApplied(outcome.object, applied) : outcome.object;
-  return { ok: true, object: withManagers(object, capUpdaters(managers)), unchanged: unchanged && sameValue(object, liveBare) };
+  return { ok: true, object: withManagers(object, capUpdaters(managers)), unchanged: unchanged && sameJson(object, liveBare) };
 
   function checkApplied({ apiVersion }: Writer, configuration: PlainObject): void {
     try {
@@ -133,7 +134,7 @@ export function withoutTimestampChange<T extends KubeObject>(live: T, next: T): 
     const { resourceVersion: _, managedFields: __, ...metadata } = object.metadata;
     return { ...object, metadata };
   };
-  if (!sameValue(timeless(live), timeless(next)) || !sameValue(strip(live), strip(next))) return next;
+  if (!sameJson(timeless(live), timeless(next)) || !sameJson(strip(live), strip(next))) return next;
   const { managedFields } = live.metadata;
   return managedFields === undefined ? next : { ...next, metadata: { ...next.metadata, managedFields } };
 }

@@ -1,3 +1,4 @@
+import { sameJson } from "#machinery/deep-equal.ts";
 import { cloneJson, isPlainObject, type PlainObject, setMember } from "#machinery/plain.ts";
 import { PatchError } from "./patch-error.ts";
 
@@ -108,7 +109,7 @@ function test(root: Container, path: string, expected: unknown): void {
   const { container, key } = locate(root, path);
   if (container === undefined) throw unprocessable(`test operation does not apply: is missing path: ${path}: ${MISSING}`);
   const found = read(container, key, `error in test for path: '${path}'`) ?? null;
-  if (!same(found, expected)) throw unprocessable(`testing value ${path} failed: test failed`);
+  if (!sameJson(found, expected)) throw unprocessable(`testing value ${path} failed: test failed`);
 }
 
 /** The container of the last step of the path; undefined where the way there does not exist. */
@@ -188,14 +189,6 @@ function ownMember(object: PlainObject, key: string): unknown {
 
 function isContainer(value: unknown): value is Container {
   return typeof value === "object" && value !== null;
-}
-
-function same(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => same(item, b[i]));
-  if (!isPlainObject(a) || !isPlainObject(b)) return false;
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && same(a[key], b[key]));
 }
 
 function kindOf(value: unknown): string {

@@ -1,3 +1,4 @@
+import { sameJson } from "#machinery/deep-equal.ts";
 import { cloneJson, isPlainObject, member, setMember } from "#machinery/plain.ts";
 
 /** JSON merge patch (RFC 7386). Neither input is changed; the result shares nothing with the patch. */
@@ -13,7 +14,7 @@ export function applyMergePatch(target: unknown, patch: unknown): unknown {
 
 /** A merge patch that turns `before` into `after`; undefined where they are equal. Lists are replaced whole. */
 export function createMergePatch(before: unknown, after: unknown): unknown {
-  if (!isPlainObject(before) || !isPlainObject(after)) return same(before, after) ? undefined : cloneJson(after);
+  if (!isPlainObject(before) || !isPlainObject(after)) return sameJson(before, after) ? undefined : cloneJson(after);
   const patch: Record<string, unknown> = {};
   for (const key of Object.keys(before)) if (before[key] !== undefined && member(after, key) === undefined) setMember(patch, key, null);
   for (const [key, value] of Object.entries(after)) {
@@ -22,12 +23,4 @@ export function createMergePatch(before: unknown, after: unknown): unknown {
     if (change !== undefined) setMember(patch, key, change);
   }
   return Object.keys(patch).length === 0 ? undefined : patch;
-}
-
-function same(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => same(item, b[i]));
-  if (!isPlainObject(a) || !isPlainObject(b)) return false;
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && same(a[key], b[key]));
 }

@@ -1,8 +1,9 @@
+import { sameJson } from "#machinery/deep-equal.ts";
 import { isPlainObject, member, type PlainObject, setMember } from "#machinery/plain.ts";
 import {
   buildSet, descend, EMPTY_SET, type FieldSet, type FieldSetBuilder, finishSet, isEmpty, keyStep, printStep, valueStep,
 } from "./field-set.ts"; // biome-ignore format: one glance
-import { LEAF_SCHEMA, type MergeSchema } from "./merge-schema.ts";
+import { DEDUCED_SCHEMA, LEAF_SCHEMA, type MergeSchema } from "./merge-schema.ts";
 import { PatchError } from "./patch-error.ts";
 
 type ListSchema = Extract<MergeSchema, { is: "list" }>;
@@ -56,7 +57,7 @@ export function checkConfiguration(schema: MergeSchema, value: unknown): void {
     } else if (of.is === "list") {
       if (!Array.isArray(at)) errors.push(`${path}: expected list, got ${goValue(at)}`);
       else checkItems(of, at, path);
-    } else if (of.is === "map" && of.field("") === undefined) errors.push(`${path}: expected map, got ${goValue(at)}`);
+    } else if (of.is === "map" && of !== DEDUCED_SCHEMA) errors.push(`${path}: expected map, got ${goValue(at)}`);
   }
 
   function checkItems(of: ListSchema, items: readonly unknown[], path: string): void {
@@ -137,7 +138,7 @@ function compareInto(schema: MergeSchema, before: unknown, after: unknown, path:
   if (shape.is === "leaf" || (isVoid(before) && isVoid(after))) {
     if (before === undefined) insert(sets.added, path);
     else if (after === undefined) insert(sets.removed, path);
-    else if (!sameValue(before, after)) insert(sets.modified, path);
+    else if (!sameJson(before, after)) insert(sets.modified, path);
     return;
   }
   if (shape.is === "map") compareMembers(shape, before, after, path, sets);
@@ -165,7 +166,7 @@ function compareItems(shape: ListSchema, before: unknown, after: unknown, path: 
     if (l.length <= 1 && r.length <= 1) compareInto(shape.item, l[0], r[0], path, sets);
     else if (l.length === 0) insert(sets.added, path);
     else if (r.length === 0) insert(sets.removed, path);
-    else if (!sameValue(l, r)) insert(sets.modified, path);
+    else if (!sameJson(l, r)) insert(sets.modified, path);
     path.pop();
   }
 }
@@ -315,16 +316,6 @@ function isVoid(value: unknown): boolean {
 
 function isEmptyObject(value: unknown): boolean {
   return isPlainObject(value) && Object.keys(value).length === 0;
-}
-
-/** Like deepEqual, but null and absent differ. */
-export function sameValue(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => sameValue(item, b[i]));
-  if (!isPlainObject(a) || !isPlainObject(b)) return false;
-  const keys = Object.keys(a).filter((key) => a[key] !== undefined);
-  if (keys.length !== Object.keys(b).filter((key) => b[key] !== undefined).length) return false;
-  return keys.every((key) => sameValue(a[key], member(b, key)));
 }
 
 function problem(message: string): PatchError {
