@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type Deferred, deferred } from "./deferred.ts";
 import type { Log } from "./log.ts";
 
@@ -29,6 +30,7 @@ export class TaskError extends Error {
 export function openScope(outer: AbortSignal, log?: Log): Scope {
   const controller = new AbortController();
   const signal = AbortSignal.any([outer, controller.signal]);
+  setMaxListeners(0, signal); // as many tasks as there are wait on it
   const tasks = new Set<Promise<void>>();
   const disposers: (() => void | Promise<void>)[] = [];
   const done: Deferred<void> = deferred();

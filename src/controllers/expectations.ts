@@ -18,6 +18,7 @@ export interface Expectations {
 }
 
 const FORGET_AFTER_MS = 60_000;
+const GONE_MAX = 2000;
 
 interface Entry {
   readonly key: string;
@@ -30,6 +31,8 @@ interface Entry {
 export function createExpectations(watches: readonly Watch[]): Expectations {
   const byUid = new Map<string, Entry>();
   const byKey = new Map<string, Set<Entry>>();
+  /** Objects may be gone before the answer to their writing is here. */
+  const gone = new Set<string>();
 
   return {
     wrote(key, written, now) {
@@ -42,6 +45,7 @@ export function createExpectations(watches: readonly Watch[]): Expectations {
         at: now,
         version: written.type === "object" ? written.object.metadata.resourceVersion : undefined,
       };
+      if (gone.has(ref.uid)) return;
       const cached = watch.informer.lister.get({ name: ref.name, namespace: ref.namespace });
       if (entry.version === undefined && cached?.metadata.uid !== entry.uid) return; // the delete has already shown
       if (cached !== undefined && shows(cached, entry)) return;
@@ -57,12 +61,20 @@ export function createExpectations(watches: readonly Watch[]): Expectations {
       return byKey.get(key)?.size ?? 0;
     },
     saw({ type, object }) {
+      if (type === "deleted") remember(object.metadata.uid);
       const entry = byUid.get(object.metadata.uid);
       if (entry === undefined || !(type === "deleted" || shows(object, entry))) return undefined;
       remove(entry);
       return byKey.has(entry.key) ? undefined : entry.key;
     },
   };
+
+  function remember(uid: string): void {
+    gone.add(uid);
+    if (gone.size <= GONE_MAX) return;
+    const oldest = gone.values().next();
+    if (!oldest.done) gone.delete(oldest.value);
+  }
 
   function remove(entry: Entry): void {
     byUid.delete(entry.uid);
