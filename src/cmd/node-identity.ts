@@ -59,7 +59,7 @@ export async function ensureClientCertificate(
     userAgent: "navarch-agent",
     timeoutMs: 10_000,
   });
-  return requestCertificate(client, clientRequest(options.nodeName), options.dir, "client", { clock, log }, signal);
+  return await requestCertificate(client, clientRequest(options.nodeName), options.dir, "client", { clock, log }, signal);
 }
 
 /** Asks for a new client certificate when the old one has lived most of its life; the caller uses what `renewed` gets. */
