@@ -118,7 +118,12 @@ cli
   .addOption(nameOption())
   .passThroughOptions()
   .action(async (node: string, argv: string[], flags: { name: string }) => {
-    process.exitCode = await (await import("./node-exec.ts")).runOnNode(placeOf(roots, flags.name), node, argv, signal);
+    process.exitCode = await (await import("./node-exec.ts")).runOnNode(
+      placeOf(roots, flags.name),
+      node,
+      argv[0] === "--" ? argv.slice(1) : argv,
+      signal,
+    );
   });
 
 cli
