@@ -19,6 +19,7 @@ export const MutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPo
     ageColumn,
   ],
   strategy: {
+    unconditionalUpdate: false,
     generation: "spec",
     default: (binding) => ({ ...binding, spec: defaultBindingSpec(binding.spec ?? {}) }),
     validate: ({ spec }) => validateBindingSpec(spec, "spec"),

@@ -23,6 +23,7 @@ export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
     ageColumn,
   ],
   strategy: {
+    unconditionalUpdate: false,
     generation: "spec",
     default: (policy) => ({
       ...policy,

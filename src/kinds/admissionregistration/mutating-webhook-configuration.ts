@@ -23,6 +23,7 @@ export const MutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfig
     ageColumn,
   ],
   strategy: {
+    unconditionalUpdate: false,
     generation: (next, previous) => !same(next.webhooks, previous.webhooks),
     default: (configuration) => ({
       ...configuration,

@@ -21,6 +21,7 @@ export const ValidatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissi
     ageColumn,
   ],
   strategy: {
+    unconditionalUpdate: false,
     generation: "spec",
     default: (binding) => ({ ...binding, spec: defaultBindingSpec(binding.spec ?? {}) }),
     validate: ({ spec }) => [...validateBindingSpec(spec, "spec"), ...validateActions(spec.validationActions ?? [])],

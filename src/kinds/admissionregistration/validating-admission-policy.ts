@@ -26,6 +26,7 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
     ageColumn,
   ],
   strategy: {
+    unconditionalUpdate: false,
     ...ownStatus<ValidatingAdmissionPolicy>({}),
     generation: "spec",
     default: (policy) => ({

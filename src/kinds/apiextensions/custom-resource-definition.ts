@@ -23,6 +23,7 @@ export const CustomResourceDefinitionKind = defineKind<CustomResourceDefinition>
   subresources: [STATUS],
   columns: [nameColumn, createdAtColumn],
   strategy: {
+    unconditionalUpdate: false,
     nameRule: "any",
     generation: "spec",
     default: defaultDefinition,

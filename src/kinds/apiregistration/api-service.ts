@@ -26,6 +26,7 @@ export const APIServiceKind = defineKind<APIService>({
     ageColumn,
   ],
   strategy: {
+    unconditionalUpdate: false,
     ...ownStatus<APIService>({}),
     nameRule: "path",
     default: (service) => ({

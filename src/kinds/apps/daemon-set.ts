@@ -12,6 +12,7 @@ import {
   validateWorkloadSelector,
 } from "../core/pod-template-rules.ts";
 import { validateRollingDaemonSet } from "./rollout-rules.ts";
+import { podWarnings } from "../core/pod-warnings.ts";
 
 export const DaemonSetKind = defineKind<DaemonSet>({
   group: "apps",
@@ -36,6 +37,7 @@ export const DaemonSetKind = defineKind<DaemonSet>({
     wideColumn("Selector", "Selects the pods it counts.", ({ spec }) => selectorText(spec?.selector)),
   ],
   strategy: {
+    warnings: ({ spec }) => podWarnings(spec.template.spec, "spec.template.spec"),
     ...ownStatus<DaemonSet>({ currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 }),
     generation: "spec",
     default: (set) => ({ ...set, spec: defaultSpec(set.spec ?? { template: {} }) }),

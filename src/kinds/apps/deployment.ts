@@ -7,6 +7,7 @@ import { defaultPodTemplate } from "../core/pod-defaults.ts";
 import { type Errors, immutable, notNegative } from "../validation.ts";
 import { validateReplicatedTemplate, validateWorkloadSelector } from "../core/pod-template-rules.ts";
 import { validateRollingDeployment } from "./rollout-rules.ts";
+import { podWarnings } from "../core/pod-warnings.ts";
 
 export const DeploymentKind = defineKind<Deployment>({
   group: "apps",
@@ -28,6 +29,7 @@ export const DeploymentKind = defineKind<Deployment>({
     wideColumn("Selector", "Selects the pods it counts.", ({ spec }) => selectorText(spec?.selector)),
   ],
   strategy: {
+    warnings: ({ spec }) => podWarnings(spec.template.spec, "spec.template.spec"),
     ...ownStatus<Deployment>({}),
     generation: "spec",
     default: (deployment) => ({ ...deployment, spec: defaultSpec(deployment.spec ?? { template: {} }) }),

@@ -5,6 +5,7 @@ import { ownStatus } from "../strategy.ts";
 import { defaultPodTemplate } from "../core/pod-defaults.ts";
 import { immutable, notNegative } from "../validation.ts";
 import { validateReplicatedTemplate, validateWorkloadSelector } from "../core/pod-template-rules.ts";
+import { podWarnings } from "../core/pod-warnings.ts";
 
 export const ReplicaSetKind = defineKind<ReplicaSet>({
   group: "apps",
@@ -26,6 +27,7 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
     wideColumn("Selector", "Selects the pods it counts.", ({ spec }) => selectorText(spec?.selector)),
   ],
   strategy: {
+    warnings: ({ spec }) => podWarnings(spec.template?.spec, "spec.template.spec"),
     ...ownStatus<ReplicaSet>({ replicas: 0 }),
     generation: "spec",
     default: (set) => ({

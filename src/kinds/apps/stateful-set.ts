@@ -19,6 +19,7 @@ import {
   validateRunningTemplate,
   validateWorkloadSelector,
 } from "../core/pod-template-rules.ts";
+import { podWarnings } from "../core/pod-warnings.ts";
 
 export const StatefulSetKind = defineKind<StatefulSet>({
   group: "apps",
@@ -37,6 +38,7 @@ export const StatefulSetKind = defineKind<StatefulSet>({
     ...containerColumns<StatefulSet>(({ spec }) => spec?.template),
   ],
   strategy: {
+    warnings: ({ spec }) => podWarnings(spec.template.spec, "spec.template.spec"),
     ...ownStatus<StatefulSet>({ replicas: 0, availableReplicas: 0 }),
     generation: "spec",
     nameRule: "label",

@@ -6,6 +6,7 @@ import { ownStatus } from "../strategy.ts";
 import { type Errors, isMissing, notNegative, requiredEnum } from "../validation.ts";
 import { isTimeZone, scheduleError } from "./cron-schedule.ts";
 import { defaultJobSpec, validateJobSpec } from "./job-rules.ts";
+import { podWarnings } from "../core/pod-warnings.ts";
 
 export const CronJobKind = defineKind<CronJob>({
   group: "batch",
@@ -31,6 +32,7 @@ export const CronJobKind = defineKind<CronJob>({
     wideColumn("Selector", "Selects the pods its jobs count.", ({ spec }) => selectorText(spec?.jobTemplate?.spec?.selector)),
   ],
   strategy: {
+    warnings: ({ spec }) => podWarnings(spec.jobTemplate.spec?.template.spec, "spec.jobTemplate.spec.template.spec"),
     ...ownStatus<CronJob>({}),
     generation: "spec",
     default: (cronJob) => ({ ...cronJob, spec: defaultSpec(cronJob.spec ?? { schedule: "", jobTemplate: {} }) }),

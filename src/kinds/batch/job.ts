@@ -4,6 +4,7 @@ import { ageColumn, column, containerColumns, humanDuration, nameColumn, selecto
 import { isConditionTrue } from "../conditions.ts";
 import { keepStatus, onlyStatus } from "../strategy.ts";
 import { defaultJob, validateJob, validateJobUpdate, withGeneratedSelector } from "./job-rules.ts";
+import { podWarnings } from "../core/pod-warnings.ts";
 
 export const JobKind = defineKind<Job>({
   group: "batch",
@@ -24,6 +25,7 @@ export const JobKind = defineKind<Job>({
     wideColumn("Selector", "Selects the pods it counts.", ({ spec }) => selectorText(spec?.selector)),
   ],
   strategy: {
+    warnings: ({ spec }) => podWarnings(spec.template.spec, "spec.template.spec"),
     generation: "spec",
     default: defaultJob,
     prepareForCreate: (job) => withGeneratedSelector({ ...job, status: {} }),

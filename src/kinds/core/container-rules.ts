@@ -292,13 +292,7 @@ function validateHandler(handler: LifecycleHandler & Probe, context: ContainerCo
 
 function validateSleep(seconds: number, most: number, path: string): Errors {
   if (seconds >= 0 && seconds <= most) return [];
-  return [
-    invalidField(
-      path,
-      seconds,
-      `must be non-negative and less than terminationGracePeriodSeconds (${most}). Enable AllowPodLifecycleSleepActionZeroValue feature gate for zero sleep.`,
-    ),
-  ];
+  return [invalidField(path, seconds, `must be non-negative and less than terminationGracePeriodSeconds (${most})`)];
 }
 
 export function validateSecurityContext(context: SecurityContext | undefined, path: string): Errors {

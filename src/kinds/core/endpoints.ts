@@ -18,6 +18,7 @@ export const EndpointsKind = defineKind<Endpoints>({
   storagePrefix: "/registry/services/endpoints",
   columns: [nameColumn, column("Endpoints", "Addresses and ports that serve.", endpointsText), ageColumn],
   strategy: {
+    createOnUpdate: true,
     default: (endpoints) => ({
       ...endpoints,
       ...(endpoints.subsets === undefined

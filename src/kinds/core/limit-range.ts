@@ -17,6 +17,7 @@ export const LimitRangeKind = defineKind<LimitRange>({
   typeName: "io.k8s.api.core.v1.LimitRange",
   columns: [nameColumn, createdAtColumn],
   strategy: {
+    createOnUpdate: true,
     default: (range) => ({ ...range, spec: { ...range.spec, limits: (range.spec?.limits ?? []).map(defaultItem) } }),
     validate: validateLimitRange,
   },

@@ -2,17 +2,7 @@ import type { Container, EphemeralContainer, HostAlias, PodDNSConfig, PodSecurit
 import { duplicateField, type FieldError, forbiddenField, invalidField, requiredField } from "#machinery/field-error.ts";
 import { isDns1123Label, isDns1123Subdomain, isDns1123SubdomainWithUnderscore, isLabelKey } from "#machinery/names.ts";
 import { parseIp, validateIp } from "../ip.ts";
-import {
-  type Errors,
-  follows,
-  inRange,
-  isMissing,
-  notNegative,
-  optionalEnum,
-  requiredEnum,
-  requiredName,
-  validateLabels,
-} from "../validation.ts";
+import { type Errors, follows, inRange, isMissing, optionalEnum, requiredEnum, requiredName, validateLabels } from "../validation.ts";
 import { validateAffinity, validateTolerations, validateTopologySpread } from "./affinity-rules.ts";
 import {
   type ContainerContext,
@@ -78,7 +68,6 @@ export function validatePodSpec(spec: PodSpec, path: string, context: PodSpecCon
     ...inRange(spec.activeDeadlineSeconds, 1, MAX_INT32, `${path}.activeDeadlineSeconds`),
     ...nameOrNothing(spec.hostname, isDns1123Label, `${path}.hostname`),
     ...nameOrNothing(spec.subdomain, isDns1123Label, `${path}.subdomain`),
-    ...notNegative(spec.terminationGracePeriodSeconds, `${path}.terminationGracePeriodSeconds`),
     ...validateTolerations(spec.tolerations ?? [], `${path}.tolerations`),
     ...validateHostAliases(spec.hostAliases ?? [], `${path}.hostAliases`),
     ...nameOrNothing(spec.priorityClassName, isDns1123Subdomain, `${path}.priorityClassName`),

@@ -9,6 +9,7 @@ import { defaultRunningPodSpec } from "./pod-defaults.ts";
 import { validatePodSpec } from "./pod-rules.ts";
 import { validatePodUpdate } from "./pod-update.ts";
 import { qosClassOf } from "./resources.ts";
+import { podWarnings } from "./pod-warnings.ts";
 
 export const PodKind = defineKind<Pod>({
   group: "",
@@ -43,6 +44,7 @@ export const PodKind = defineKind<Pod>({
     wideColumn("Readiness Gates", "Conditions that must hold, besides ready containers, and how many do.", readinessGates),
   ],
   strategy: {
+    warnings: ({ spec }) => podWarnings(spec, "spec"),
     generation: "spec",
     default: (pod) => ({ ...pod, spec: defaultRunningPodSpec(pod.spec ?? { containers: [] }) }),
     prepareForCreate: (pod) => ({ ...pod, metadata: { ...pod.metadata, generation: 1 }, status: initialStatus(pod) }),

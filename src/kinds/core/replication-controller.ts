@@ -7,6 +7,7 @@ import { ownStatus } from "../strategy.ts";
 import { type Errors, notNegative } from "../validation.ts";
 import { defaultPodTemplate } from "./pod-defaults.ts";
 import { selectorMatchesTemplate, validatePodTemplate, validateRunningTemplate } from "./pod-template-rules.ts";
+import { podWarnings } from "./pod-warnings.ts";
 
 export const ReplicationControllerKind = defineKind<ReplicationController>({
   group: "",
@@ -29,6 +30,7 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
     wideColumn("Selector", "Selects the pods it counts.", ({ spec }) => labelsText(spec?.selector)),
   ],
   strategy: {
+    warnings: ({ spec }) => podWarnings(spec.template?.spec, "spec.template.spec"),
     ...ownStatus<ReplicationController>({ replicas: 0 }),
     generation: "spec",
     default: defaultController,

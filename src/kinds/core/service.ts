@@ -32,6 +32,7 @@ export const ServiceKind = defineKind<Service>({
     wideColumn("Selector", "Selects the pods that serve.", ({ spec }) => labelsText(spec?.selector)),
   ],
   strategy: {
+    createOnUpdate: true,
     nameRule: "label1035",
     default: defaultService,
     prepareForCreate: (service) => withClusterIps({ ...service, status: { loadBalancer: {} } }),

@@ -15,6 +15,7 @@ export const RuntimeClassKind = defineKind<RuntimeClass>({
   typeName: "io.k8s.api.node.v1.RuntimeClass",
   columns: [nameColumn, column("Handler", "The runtime configuration it stands for.", ({ handler }) => handler), ageColumn],
   strategy: {
+    unconditionalUpdate: false,
     validate: validateRuntimeClass,
     validateUpdate: (next, previous) => immutable(next.handler, previous.handler, "handler"),
   },

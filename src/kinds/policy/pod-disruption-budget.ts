@@ -27,6 +27,7 @@ export const PodDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
     ageColumn,
   ],
   strategy: {
+    unconditionalUpdate: false,
     ...ownStatus<PodDisruptionBudget>({ disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 }),
     generation: "spec",
     validate: validateBudget,

@@ -21,6 +21,7 @@ export const ClusterRoleBindingKind = defineKind<ClusterRoleBinding>({
     wideColumn("ServiceAccounts", "ServiceAccounts in the clusterRoleBinding", ({ subjects }) => subjectsText(subjects, "ServiceAccount")),
   ],
   strategy: {
+    createOnUpdate: true,
     nameRule: "path",
     default: defaultBinding,
     validate: (binding) => validateBinding(binding, ["ClusterRole"], false),

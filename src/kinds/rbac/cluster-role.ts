@@ -14,6 +14,7 @@ export const ClusterRoleKind = defineKind<ClusterRole>({
   typeName: "io.k8s.api.rbac.v1.ClusterRole",
   columns: [nameColumn, createdAtColumn],
   strategy: {
+    createOnUpdate: true,
     nameRule: "path",
     validate: ({ rules = [], aggregationRule }) => [
       ...validateRules(rules, false, "rules"),

@@ -21,6 +21,7 @@ export const RoleBindingKind = defineKind<RoleBinding>({
     wideColumn("ServiceAccounts", "ServiceAccounts in the roleBinding", ({ subjects }) => subjectsText(subjects, "ServiceAccount")),
   ],
   strategy: {
+    createOnUpdate: true,
     nameRule: "path",
     default: defaultBinding,
     validate: (binding) => validateBinding(binding, ["Role", "ClusterRole"], true),

@@ -11,5 +11,9 @@ export const RoleKind = defineKind<Role>({
   scope: "Namespaced",
   typeName: "io.k8s.api.rbac.v1.Role",
   columns: [nameColumn, createdAtColumn],
-  strategy: { nameRule: "path", validate: ({ rules = [] }) => validateRules(rules, true, "rules") },
+  strategy: {
+    createOnUpdate: true,
+    nameRule: "path",
+    validate: ({ rules = [] }) => validateRules(rules, true, "rules"),
+  },
 });

@@ -31,6 +31,7 @@ export const CSIDriverKind = defineKind<CSIDriver>({
     ageColumn,
   ],
   strategy: {
+    unconditionalUpdate: false,
     generation: "spec",
     default: (driver) => ({
       ...driver,

@@ -22,7 +22,10 @@ export const CSINodeKind = defineKind<CSINode>({
     ),
     ageColumn,
   ],
-  strategy: { validate: validateCsiNode },
+  strategy: {
+    unconditionalUpdate: false,
+    validate: validateCsiNode,
+  },
 });
 
 function validateCsiNode({ spec }: CSINode): Errors {

@@ -18,6 +18,7 @@ export const CSIStorageCapacityKind = defineKind<CSIStorageCapacity>({
     column("Capacity", "Free space.", ({ capacity }) => (capacity === undefined ? "<unset>" : String(capacity))),
   ],
   strategy: {
+    unconditionalUpdate: false,
     validate: ({ storageClassName, capacity, maximumVolumeSize, nodeTopology }) => [
       ...requiredName(isDns1123Subdomain, storageClassName, "storageClassName"),
       ...(capacity === undefined ? [] : validateQuantity("storage", capacity, "capacity")),

@@ -23,6 +23,7 @@ export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
     ageColumn,
   ],
   strategy: {
+    unconditionalUpdate: false,
     ...ownStatus<VolumeAttachment>({ attached: false }),
     generation: "none",
     validate: validateAttachment,
