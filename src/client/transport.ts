@@ -91,12 +91,15 @@ export function createHttp2Transport(
     return new Promise((resolve, reject) => {
       let stream: ClientHttp2Stream;
       try {
-        stream = connection.session.request({
-          ":method": request.method,
-          ":path": request.path,
-          ...request.headers,
-          ...(current.token === undefined ? {} : { authorization: `Bearer ${current.token}` }),
-        });
+        stream = connection.session.request(
+          {
+            ":method": request.method,
+            ":path": request.path,
+            ...request.headers,
+            ...(current.token === undefined ? {} : { authorization: `Bearer ${current.token}` }),
+          },
+          { endStream: request.body === undefined }, // Node would end every DELETE before its body
+        );
       } catch (cause) {
         connection.usable = false;
         reject(new TransportError(`Cannot reach "${server}": ${text(cause)}`, true, { cause }));
@@ -123,7 +126,7 @@ export function createHttp2Transport(
         if (signal.aborted) reject(signal.reason as Error);
         else reject(failure ?? broken(request, stream));
       });
-      stream.end(request.body);
+      if (request.body !== undefined) stream.end(request.body);
     });
   }
 
