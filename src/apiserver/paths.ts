@@ -1,5 +1,8 @@
 import type { Store } from "#store/contract.ts";
 import type { ServiceAccountTokens } from "./auth/service-account-tokens.ts";
+import type { Kind } from "#kinds/kind.ts";
+import type { Metrics } from "./metrics.ts";
+import { createOpenApi } from "./openapi/serve.ts";
 import type { Discovery } from "./discovery.ts";
 import { discoveryPath } from "./discovery-paths.ts";
 import { type HealthCheck, healthPath } from "./health.ts";
@@ -13,15 +16,25 @@ export interface PathsDeps {
   readonly store: Store;
   readonly tokens: ServiceAccountTokens;
   readonly issuer: string;
+  readonly kinds: readonly Kind[];
+  readonly metrics: Metrics;
 }
 
 /** Everything that is served and is no resource. */
-export function createPaths({ discovery, store, tokens, issuer }: PathsDeps): (exchange: Exchange) => Promise<Answer> | undefined {
+export function createPaths({
+  discovery,
+  store,
+  tokens,
+  issuer,
+  kinds,
+  metrics,
+}: PathsDeps): (exchange: Exchange) => Promise<Answer> | undefined {
   const checks: readonly HealthCheck[] = [
     { name: "ping", check: async () => undefined },
     { name: "etcd", check: async () => void (await store.revision()) },
   ];
-  const version = versionAnswer("0.1.0", { arch: process.arch, runtime: `node${process.version}` });
+  const openApi = createOpenApi(kinds);
+  const version = versionAnswer(process.env.NAVARCH_VERSION ?? "0.0.0", { arch: process.arch, runtime: `node${process.version}` });
   return (exchange) => {
     const [root, second] = exchange.path.split("/").filter((part) => part !== "");
     switch (root) {
@@ -34,6 +47,10 @@ export function createPaths({ discovery, store, tokens, issuer }: PathsDeps): (e
         return exchange.path === "/openid/v1/jwks"
           ? tokens.jwks().then((keys) => jsonAnswer(200, keys, { ...CACHED, "content-type": "application/jwk-set+json" }))
           : undefined;
+      case "openapi":
+        return openApi(exchange);
+      case "metrics":
+        return exchange.path === "/metrics" ? metrics.answer() : undefined;
       case "version":
         return Promise.resolve(jsonAnswer(200, version));
       case "healthz":

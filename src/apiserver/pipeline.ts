@@ -1,27 +1,56 @@
 import { randomUUID } from "node:crypto";
 import { BugError } from "#base/invariant.ts";
+import type { Clock } from "#base/clock.ts";
+import type { Metrics } from "./metrics.ts";
 import type { Log } from "#base/log.ts";
-import { badRequest, forbidden, internalError, pathNotFound, serviceUnavailable, StatusError } from "#machinery/status.ts";
+import { badRequest, internalError, pathNotFound, serviceUnavailable, StatusError } from "#machinery/status.ts";
 import { StoreUnavailableError } from "#store/contract.ts";
 import type { Authenticator } from "./auth/authenticate.ts";
 import type { Authorizer } from "./auth/authorize.ts";
 import { attributesOf, forbiddenFor } from "./auth/authorize.ts";
+import { impersonated } from "./auth/impersonate.ts";
 import { statusAnswer } from "./http/answer.ts";
 import { ClientGoneError } from "./http/connection.ts";
 import type { Exchange, Stage } from "./http/exchange.ts";
 
 export interface PipelineDeps {
   readonly log: Log;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
   readonly authenticate: Authenticator;
   readonly authorize: Authorizer;
 }
 
 /** The stages in their order: each sees a request before those after it. The first line of each says why it sits there. */
 export function pipeline(deps: PipelineDeps): readonly Stage[] {
-  return [answerErrors(deps), auditId, limitUrl, authenticate(deps), impersonate, authorize(deps)];
+  return [measure(deps), answerErrors(deps), auditId, limitUrl, authenticate(deps), impersonate(deps), authorize(deps)];
 }
 
-/** Outermost: whatever goes wrong further in becomes a Status, and a bug of ours is logged once and costs one request. */
+/** Outside of everything: it must see every answer, those about errors too. */
+function measure({ metrics, clock }: PipelineDeps): Stage {
+  return {
+    name: "measure",
+    run: async (exchange, next) => {
+      const started = clock.now();
+      const answer = await next(exchange);
+      metrics.observe(exchange.info, answer.kind === "hijacked" ? 101 : answer.status, (clock.now() - started) / 1000);
+      if (answer.kind !== "stream") return answer;
+      return {
+        ...answer,
+        run: async (sink, signal) => {
+          const done = metrics.watching(exchange.info);
+          try {
+            await answer.run(sink, signal);
+          } finally {
+            done();
+          }
+        },
+      };
+    },
+  };
+}
+
+/** Around all that can fail: whatever goes wrong further in becomes a Status, and a bug of ours is logged once and costs one request. */
 function answerErrors({ log }: PipelineDeps): Stage {
   return {
     name: "answerErrors",
@@ -75,21 +104,16 @@ function authenticate({ authenticate }: PipelineDeps): Stage {
   };
 }
 
-/** Between the two: it changes who is authorized. It is refused as long as it is not built, never ignored. */
-const impersonate: Stage = {
-  name: "impersonate",
-  run: (exchange, next) => {
-    const asked = exchange.headers["impersonate-user"] ?? exchange.headers["impersonate-group"] ?? exchange.headers["impersonate-uid"];
-    if (asked !== undefined) {
-      throw forbidden(
-        { group: "", plural: "users" },
-        typeof asked === "string" ? asked : "",
-        "impersonation is not supported by this server",
-      );
-    }
-    return next(exchange);
-  },
-};
+/** Between the two: it changes who is authorized. */
+function impersonate({ authorize }: PipelineDeps): Stage {
+  return {
+    name: "impersonate",
+    run: async (exchange, next) => {
+      exchange.user = await impersonated(exchange, authorize);
+      return next(exchange);
+    },
+  };
+}
 
 /** Last: nothing after it asks again who may do what. */
 function authorize({ authorize }: PipelineDeps): Stage {

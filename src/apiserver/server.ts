@@ -26,6 +26,7 @@ import { bootstrap } from "./bootstrap/run.ts";
 import { createDiscovery } from "./discovery.ts";
 import { type AnyRequest, type AnyResponse, ClientGoneError, exchangeOf, sendAnswer, sendOnSocket } from "./http/connection.ts";
 import { compose, type Handler } from "./http/exchange.ts";
+import { createMetrics } from "./metrics.ts";
 import { createPaths } from "./paths.ts";
 import { SUBRESOURCES } from "./subresources/registry.ts";
 import { pipeline } from "./pipeline.ts";
@@ -127,10 +128,14 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
     log,
     hooks: new Map([["/Service", createServiceAllocator({ objects, entropy }, { serviceCidrs, nodePorts }) as unknown as StorageHooks]]),
   };
-  const paths = createPaths({ discovery: createDiscovery(kinds, advertise), store, tokens, issuer });
+  const metrics = createMetrics(({ group, version, resource, subresource }) => {
+    const kind = resources.find(group, version, resource);
+    return kind !== undefined && (subresource === "" || kind.subresources.some(({ name }) => name === subresource));
+  });
+  const paths = createPaths({ discovery: createDiscovery(kinds, advertise), store, tokens, issuer, kinds, metrics });
   const router = createRouter({ served, paths, special: new Map(SUBRESOURCES) });
   const authenticate = createAuthenticator({ tokens, objects, clock });
-  const handle = compose(pipeline({ log, authenticate, authorize }), router);
+  const handle = compose(pipeline({ log, clock, metrics, authenticate, authorize }), router);
   const [serviceCidr = "10.43.0.0/16"] = serviceCidrs;
   return {
     handle,
