@@ -1,5 +1,6 @@
 import type { Endpoints, Service } from "#machinery/api/core-v1.ts";
 import type { EndpointSlice } from "#machinery/api/discovery-v1.ts";
+import { BlockList } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { EndpointsKind } from "#kinds/core/endpoints.ts";
 import { ServiceKind } from "#kinds/core/service.ts";
@@ -11,7 +12,7 @@ import type { Served } from "../served.ts";
 import { reconcileObject } from "./ensure.ts";
 
 export interface Advertised {
-  /** The address that pods reach this server at. */
+  /** The address that pods reach this server at. Nobody else reaches one of the loopback range: then there are no endpoints. */
   readonly address: string;
   readonly port: number;
   readonly serviceCidr: string;
@@ -19,6 +20,9 @@ export interface Advertised {
 
 const NAME = "kubernetes";
 const NAMESPACE = "default";
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
+LOOPBACK.addAddress("::1", "ipv6");
 const LABELS = { component: "apiserver", provider: "kubernetes" };
 
 /** Service default/kubernetes with the first service address, and its endpoints, which follow the server's address. */
@@ -50,16 +54,17 @@ export async function ensureKubernetesService(
     },
     signal,
   );
+  const reachable = !LOOPBACK.check(address, address.includes(":") ? "ipv6" : "ipv4");
   const skipMirror = { "endpointslice.kubernetes.io/skip-mirror": "true" };
   await reconcileObject(
     served,
     erased(EndpointsKind),
     {
       metadata: { name: NAME, namespace: NAMESPACE, labels: skipMirror },
-      subsets: [{ addresses: [{ ip: address }], ports: [{ name: "https", port, protocol: "TCP" }] }],
+      subsets: reachable ? [{ addresses: [{ ip: address }], ports: [{ name: "https", port, protocol: "TCP" }] }] : [],
     },
     (current, wanted) =>
-      isDeepStrictEqual((current as Endpoints).subsets, (wanted as Endpoints).subsets)
+      isDeepStrictEqual((current as Endpoints).subsets ?? [], (wanted as Endpoints).subsets)
         ? current
         : ({ ...current, subsets: (wanted as Endpoints).subsets } as KubeObject),
     signal,
@@ -70,7 +75,7 @@ export async function ensureKubernetesService(
     {
       metadata: { name: NAME, namespace: NAMESPACE, labels: { "kubernetes.io/service-name": NAME } },
       addressType: address.includes(":") ? "IPv6" : "IPv4",
-      endpoints: [{ addresses: [address], conditions: { ready: true } }],
+      endpoints: reachable ? [{ addresses: [address], conditions: { ready: true } }] : [],
       ports: [{ name: "https", port, protocol: "TCP" }],
     },
     (current, wanted) => {
