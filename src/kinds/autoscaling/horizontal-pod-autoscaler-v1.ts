@@ -32,7 +32,7 @@ export const HorizontalPodAutoscalerV1Kind = defineKind<HorizontalPodAutoscaler>
   strategy: {
     ...ownStatus<HorizontalPodAutoscaler>({ currentReplicas: 0, desiredReplicas: 0 }),
     generation: "none",
-    default: (autoscaler) => ({ ...autoscaler, spec: { ...autoscaler.spec, minReplicas: autoscaler.spec?.minReplicas ?? 1 } }),
+    default: defaultAutoscaler,
     validate: validateAutoscaler,
   },
 });
@@ -50,4 +50,22 @@ function validateAutoscaler({ spec }: HorizontalPodAutoscaler): Errors {
     errors.push(invalidField("spec.targetCPUUtilizationPercentage", percent, "must be greater than 0"));
   }
   return errors;
+}
+
+/** Metrics that this version has no field for. */
+const METRICS_ANNOTATION = "autoscaling.alpha.kubernetes.io/metrics";
+
+/** 80 % of the requested CPU, unless other metrics are asked for. */
+function defaultAutoscaler(autoscaler: HorizontalPodAutoscaler): HorizontalPodAutoscaler {
+  const { spec, metadata } = autoscaler;
+  const others = metadata.annotations?.[METRICS_ANNOTATION] !== undefined;
+  const percent = spec.targetCPUUtilizationPercentage ?? (others ? undefined : 80);
+  return {
+    ...autoscaler,
+    spec: {
+      ...spec,
+      minReplicas: spec.minReplicas ?? 1,
+      ...(percent === undefined ? {} : { targetCPUUtilizationPercentage: percent }),
+    },
+  };
 }

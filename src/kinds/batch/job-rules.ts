@@ -18,7 +18,7 @@ import {
 } from "../validation.ts";
 
 export const CONTROLLER_UID_LABEL = "batch.kubernetes.io/controller-uid";
-export const JOB_NAME_LABEL = "batch.kubernetes.io/job-name";
+const JOB_NAME_LABEL = "batch.kubernetes.io/job-name";
 const LEGACY_UID_LABEL = "controller-uid";
 const LEGACY_NAME_LABEL = "job-name";
 const MAX_INDEXED = 100_000;

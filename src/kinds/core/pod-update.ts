@@ -2,6 +2,7 @@ import type { Container, Pod, PodSpec, Toleration } from "#machinery/api/core-v1
 import { type FieldError, forbiddenField, invalidField } from "#machinery/field-error.ts";
 import { type Errors, same } from "../validation.ts";
 import { validateEphemeralContainers } from "./pod-rules.ts";
+import { qosClassOf } from "./resources.ts";
 
 const CHANGEABLE =
   "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
@@ -36,6 +37,25 @@ export function validateEphemeralContainersUpdate(next: Pod, previous: Pod): Err
       errors.push(forbiddenField(path, `existing ephemeral containers ${JSON.stringify(container.name)} may not be removed\n`));
     } else if (!same(now, container)) {
       errors.push(forbiddenField(path, `existing ephemeral containers ${JSON.stringify(container.name)} may not be changed\n`));
+    }
+  }
+  return errors;
+}
+
+/** A resize keeps the quality of service, and takes no request or limit away. */
+export function validateResize(next: Pod, previous: Pod): Errors {
+  const errors: FieldError[] = [];
+  const qosClass = qosClassOf(next.spec);
+  if (qosClass !== qosClassOf(previous.spec)) {
+    errors.push(invalidField("spec", qosClass, "Pod QOS Class may not change as a result of resizing"));
+  }
+  for (const field of ["containers", "initContainers"] as const) {
+    for (const [i, { resources = {} }] of (next.spec[field] ?? []).entries()) {
+      const before = previous.spec[field]?.[i]?.resources;
+      for (const kind of ["requests", "limits"] as const) {
+        const kept = (before?.[kind] === undefined ? [] : Object.keys(before[kind])).every((name) => resources[kind]?.[name] !== undefined);
+        if (!kept) errors.push(forbiddenField(`spec.${field}[${i}].resources.${kind}`, `resource ${kind} cannot be removed`));
+      }
     }
   }
   return errors;

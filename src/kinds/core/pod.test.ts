@@ -3,6 +3,8 @@ import type { Pod } from "#machinery/api/core-v1.ts";
 import { type Body, createdAs, createErrors, decodedAs, updateErrors } from "../kind-testing.ts";
 import { pullPolicyOf } from "./pod-defaults.ts";
 import { PodKind } from "./pod.ts";
+import { validateEphemeralContainersUpdate, validateResize } from "./pod-update.ts";
+import { formatFieldError } from "#machinery/field-error.ts";
 
 const container = { name: "web", image: "nginx" };
 
@@ -298,6 +300,39 @@ describe("PodKind updates", () => {
     expect(change({ activeDeadlineSeconds: 4 }, { activeDeadlineSeconds: 5 })).toEqual([]);
     expect(change({ activeDeadlineSeconds: 6 }, { activeDeadlineSeconds: 5 })).toEqual([
       "spec.activeDeadlineSeconds: Invalid value: 6: must be less than or equal to previous value",
+    ]);
+  });
+});
+
+describe("PodKind subresources", () => {
+  const ephemeral = { name: "debug", image: "busybox", imagePullPolicy: "Always", terminationMessagePolicy: "File" };
+  const change = (before: readonly Body[], after: readonly Body[]) =>
+    validateEphemeralContainersUpdate(
+      decodedAs(PodKind, pod({ ephemeralContainers: after })),
+      decodedAs(PodKind, pod({ ephemeralContainers: before })),
+    ).map(formatFieldError);
+
+  test("ephemeral containers are added and stay", () => {
+    expect(change([], [ephemeral])).toEqual([]);
+    expect(change([ephemeral], [])).toEqual([
+      'spec.ephemeralContainers: Forbidden: existing ephemeral containers "debug" may not be removed\n',
+    ]);
+    expect(change([ephemeral], [{ ...ephemeral, image: "x" }])).toEqual([
+      'spec.ephemeralContainers: Forbidden: existing ephemeral containers "debug" may not be changed\n',
+    ]);
+    expect(change([], [{ ...ephemeral, ports: [{ containerPort: 80 }] }])).toEqual([
+      "spec.ephemeralContainers[0].ports: Forbidden: cannot be set for an Ephemeral Container",
+    ]);
+    expect(change([], [{ ...ephemeral, name: "web" }])).toEqual(['spec.ephemeralContainers[0].name: Duplicate value: "web"']);
+  });
+
+  test("a resize keeps class, requests and limits", () => {
+    const sized = (resources: Body) => decodedAs(PodKind, withContainer({ resources }));
+    const resize = (before: Body, after: Body) => validateResize(sized(after), sized(before)).map(formatFieldError);
+    expect(resize({ requests: { cpu: "1" } }, { requests: { cpu: "2" } })).toEqual([]);
+    expect(resize({ requests: { cpu: "1" } }, {})).toEqual([
+      'spec: Invalid value: "BestEffort": Pod QOS Class may not change as a result of resizing',
+      "spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed",
     ]);
   });
 });

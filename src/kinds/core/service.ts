@@ -33,7 +33,7 @@ export const ServiceKind = defineKind<Service>({
   ],
   strategy: {
     createOnUpdate: true,
-    nameRule: "label1035",
+    nameRule: "label",
     default: defaultService,
     prepareForCreate: (service) => withClusterIps({ ...service, status: { loadBalancer: {} } }),
     prepareForUpdate: (next, previous) => keepAllocations(withClusterIps(keepStatus(next, previous), previous), previous),

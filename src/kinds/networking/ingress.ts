@@ -1,6 +1,6 @@
 import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressTLS } from "#machinery/api/networking-v1.ts";
 import { type FieldError, invalidField, requiredField, unsupportedField } from "#machinery/field-error.ts";
-import { isDns1035Label, isDns1123Subdomain, isPortName, isWildcardDns1123Subdomain } from "#machinery/names.ts";
+import { isDns1123Label, isDns1123Subdomain, isPortName, isWildcardDns1123Subdomain } from "#machinery/names.ts";
 import { defineKind, STATUS } from "../kind.ts";
 import { ageColumn, column, firstThree, nameColumn, NONE } from "../printing.ts";
 import { ownStatus } from "../strategy.ts";
@@ -105,7 +105,7 @@ function validateBackend({ service, resource }: IngressBackend, path: string): E
   const at = `${path}.service`;
   const errors: FieldError[] = isMissing(service.name)
     ? [requiredField(`${at}.name`)]
-    : [...follows(isDns1035Label, service.name, `${at}.name`)];
+    : [...follows(isDns1123Label, service.name, `${at}.name`)];
   const { name = "", number = 0 } = service.port ?? {};
   if (name !== "" && number !== 0) errors.push(invalidField(`${at}.port`, name, "cannot set both port name & port number"));
   else if (name !== "") errors.push(...follows(isPortName, name, `${at}.port.name`));
