@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Clock } from "#base/clock.ts";
 import { hasCode, writeFileAtomic } from "#base/node/files.ts";
 import { type Ca, createCa, loadCa } from "#pki/certificate.ts";
+import { createKey, type KeyMaterial, parseKey } from "#pki/key.ts";
 
 const TOKEN_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -18,6 +19,16 @@ export async function ensureClusterCa(dir: string, clock: Clock): Promise<Ca> {
   await writeFileAtomic(keyFile, ca.keyPem);
   await writeFileAtomic(certFile, ca.certPem, { mode: 0o644 });
   return ca;
+}
+
+/** Signs service account tokens; kept, so that tokens outlive the server. */
+export async function ensureServiceAccountKey(dir: string): Promise<KeyMaterial> {
+  const file = join(dir, "pki", "sa.key");
+  const known = await readIfThere(file);
+  if (known !== undefined) return parseKey(known);
+  const key = await createKey();
+  await writeFileAtomic(file, key.keyPem);
+  return key;
 }
 
 /** The cluster's join token, `<6 characters>.<16 characters>` as kubeadm's, made on first use. */

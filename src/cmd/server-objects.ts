@@ -32,10 +32,17 @@ export async function ensureServerObjects(client: Client, options: ServerObjects
 }
 
 async function ensure<T extends KubeObject>(client: Client, kind: KindRef<T>, object: Draft<T>, signal: AbortSignal): Promise<void> {
+  const { name = "", namespace } = object.metadata;
+  try {
+    await client.get(kind, { name, namespace }, signal);
+    return;
+  } catch (cause) {
+    if (!hasReason(cause, "NotFound")) throw cause;
+  }
   try {
     await client.create(kind, object, signal);
   } catch (cause) {
-    if (!hasReason(cause, "AlreadyExists")) throw cause;
+    if (!hasReason(cause, "AlreadyExists")) throw cause; // another server was faster
   }
 }
 

@@ -18,7 +18,7 @@ import { createMemoryStore } from "#store/memory.ts";
 import { runCompaction } from "#store/run-compaction.ts";
 import { createWatchHub } from "#store/watch-hub.ts";
 import { CommandError } from "./cluster.ts";
-import { ensureClusterCa, ensureJoinToken } from "./identity.ts";
+import { ensureClusterCa, ensureJoinToken, ensureServiceAccountKey } from "./identity.ts";
 import { runSimulatedNode } from "./simulated-node.ts";
 import { ensureServerObjects } from "./server-objects.ts";
 
@@ -38,6 +38,8 @@ export interface ServerFlags {
   readonly clusterDomain: string;
 }
 
+/** From TEST-NET-1 (RFC 5737), on machines without any link: pods could not reach the server in any case. */
+const UNREACHABLE = "192.0.2.254";
 const CERTIFICATE_DAYS = 365;
 /** Serving certificates are made anew this often, long before they end; clients notice nothing. */
 const RENEW_EVERY_MS = 24 * 3600 * 1000;
@@ -54,22 +56,28 @@ export async function runServer(flags: ServerFlags, signal: AbortSignal): Promis
     ensureClusterCa(flags.dataDir, clock),
     ensureJoinToken(flags.joinTokenFile ?? join(flags.dataDir, "join-token")),
   ]);
+  const clientCertificate = (cn: string) =>
+    issueCertificate({ ca, cn, orgs: ["system:masters"], usages: ["client"], days: CERTIFICATE_DAYS, now: clock.now() });
+  const [admin, kubelet, serviceAccountKey] = await Promise.all([
+    clientCertificate("kubernetes-admin"),
+    clientCertificate("kube-apiserver-kubelet-client"),
+    ensureServiceAccountKey(flags.dataDir),
+  ]);
   const store = scope.own(await openStore(flags, log));
   const hub = scope.own(createWatchHub({ store, clock, log }));
   const api = createApiServer(
     { store, hub, kinds: KINDS, clock, entropy: systemEntropy, log },
-    { advertise: `${advertise}:${flags.port}` },
+    {
+      advertise: `${advertise}:${flags.port}`,
+      serviceCidrs: [flags.serviceCidr],
+      issuer: `https://kubernetes.default.svc.${flags.clusterDomain}`,
+      serviceAccountKey,
+      kubelet: { caPem: ca.certPem, certPem: kubelet.certPem, keyPem: kubelet.keyPem },
+      clientCaPem: ca.certPem,
+    },
   );
   await api.bootstrap(scope.signal);
 
-  const admin = await issueCertificate({
-    ca,
-    cn: "kubernetes-admin",
-    orgs: ["system:masters"],
-    usages: ["client"],
-    days: CERTIFICATE_DAYS,
-    now: clock.now(),
-  });
   const listeners = await listenAll();
   scope.spawn("certificate renewal", async (until) => {
     for (;;) {
@@ -79,15 +87,15 @@ export async function runServer(flags: ServerFlags, signal: AbortSignal): Promis
       for (const listener of listeners) listener.renew(tls);
     }
   });
-  const server = `https://${advertise.includes(":") ? `[${advertise}]` : advertise}:${flags.port}`;
-  const own = `https://${ownAddress(bind)}:${flags.port}`;
+  const own = urlOf(ownAddress(bind), flags.port);
+  const server = bind.some((address) => address !== "127.0.0.1") ? urlOf(advertise, flags.port) : own;
   await writeFileAtomic(
     kubeconfig,
     renderKubeconfig({ name: "navarch", server, ca: ca.certPem, user: { cert: admin.certPem, key: admin.keyPem } }),
   );
   const client = scope.own(
     createRestClient({
-      server,
+      server: own,
       credentials: () => ({ ca: ca.certPem, cert: admin.certPem, key: admin.keyPem }),
       clock,
       log,
@@ -146,6 +154,10 @@ export async function runServer(flags: ServerFlags, signal: AbortSignal): Promis
   }
 }
 
+function urlOf(address: string, port: number): string {
+  return `https://${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
+
 /** What the controllers' thread is started with. */
 export interface ControlWorkerInput {
   readonly server: string;
@@ -182,14 +194,14 @@ async function openStore({ store, dataDir }: ServerFlags, log: Log): Promise<Sto
   return openLmdbStore({ path: join(dataDir, "store"), clock: systemClock, log });
 }
 
-/** The address that others reach us at, where none was given. */
+/** The address that others reach us at, where none was given: never a loopback one, which endpoints may not have. */
 function firstAddress(bind: readonly string[]): string {
-  const given = bind.find((address) => !isWildcard(address) && address !== "127.0.0.1") ?? bind.find((address) => !isWildcard(address));
+  const given = bind.find((address) => !isWildcard(address) && address !== "127.0.0.1");
   if (given !== undefined) return given;
   const outside = Object.values(networkInterfaces())
     .flatMap((all) => all ?? [])
     .find(({ internal, family }) => !internal && family === "IPv4");
-  return outside?.address ?? "127.0.0.1";
+  return outside?.address ?? UNREACHABLE;
 }
 
 /** The address that we reach ourselves at, whatever becomes of the others. */

@@ -55,7 +55,10 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<C
     ]);
     const store = scope.own(createMemoryStore({ clock }));
     const hub = scope.own(createWatchHub({ store, clock, log }));
-    const api = createApiServer({ store, hub, kinds: KINDS, clock, entropy, log }, { advertise: "127.0.0.1:6443" });
+    const api = createApiServer(
+      { store, hub, kinds: KINDS, clock, entropy, log },
+      { advertise: "192.0.2.254:6443", clientCaPem: ca.certPem },
+    );
     await api.bootstrap(scope.signal);
     const tls = { certPem: serving.certPem, keyPem: serving.keyPem, clientCaPem: ca.certPem };
     const { port } = scope.own(await api.listen({ host: "127.0.0.1", port: 0, tls }));

@@ -208,17 +208,17 @@ async function startSimulated(config: ClusterConfig, place: ClusterPlace, progre
       process.execPath,
       program(),
       "server",
-      ...serverFlags(config, place, ["127.0.0.1"], "127.0.0.1"),
+      ...serverFlags(config, place, ["127.0.0.1"]),
       ...["--simulate-nodes", String(config.nodes)],
     ],
   });
 }
 
-function serverFlags(config: ClusterConfig, place: ClusterPlace, bind: readonly string[], advertise: string): string[] {
+function serverFlags(config: ClusterConfig, place: ClusterPlace, bind: readonly string[], advertise?: string): string[] {
   return [
     ...["--data-dir", place.server],
     ...["--bind-address", bind.join(",")],
-    ...["--advertise-address", advertise],
+    ...(advertise === undefined ? [] : ["--advertise-address", advertise]),
     ...["--port", String(config.port)],
     ...["--join-token-file", place.joinToken],
     ...["--kubeconfig", place.kubeconfig],
