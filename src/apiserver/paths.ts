@@ -36,7 +36,7 @@ export function createPaths({
   const openApi = createOpenApi(kinds);
   const version = versionAnswer(process.env.NAVARCH_VERSION ?? "0.0.0", { arch: process.arch, runtime: `node${process.version}` });
   return (exchange) => {
-    const [root, second] = exchange.path.split("/").filter((part) => part !== "");
+    const [root = "", second] = exchange.path.split("/").filter((part) => part !== "");
     switch (root) {
       case "api":
       case "apis":

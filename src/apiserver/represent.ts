@@ -50,8 +50,9 @@ export function valueAnswer(exchange: Exchange, kind: Kind, object: KubeObject, 
         rows: [tableRow(kind, object, includeObjectOf(exchange.query), now)],
       });
     case "PartialObjectMetadata":
+    case "PartialObjectMetadataList":
       return encoded(representation, status, partialMetadata(object));
-    default:
+    case "none":
       return encoded(representation, status, object);
   }
 }
@@ -94,7 +95,8 @@ export async function listAnswer(
       }
       return encoded(representation, 200, { ...TABLE, metadata, columnDefinitions: columnDefinitions(kind), rows });
     }
-    default: {
+    case "PartialObjectMetadata":
+    case "PartialObjectMetadataList": {
       const items = entries.map((entry) => partialMetadata(resource.parse(entry)));
       return encoded(representation, 200, { kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1", metadata, items });
     }

@@ -22,8 +22,8 @@ export interface Selection {
 export function parseSelection(query: URLSearchParams, kind: Kind, name: string): Selection {
   const labelText = query.get("labelSelector") ?? "";
   const fieldText = query.get("fieldSelector") ?? "";
-  const labels = labelText === "" ? undefined : parsing(() => parseLabelSelector(labelText), "unable to parse requirement");
-  const fields = fieldText === "" ? [] : parsing(() => parseFieldSelector(fieldText), "");
+  const labels = labelText === "" ? undefined : parsing(() => parseLabelSelector(labelText));
+  const fields = fieldText === "" ? [] : parsing(() => parseFieldSelector(fieldText));
   const known = selectableNames(kind);
   for (const { field } of fields) {
     if (!known.has(field)) throw badRequest(unknownField(kind, field));
@@ -62,11 +62,11 @@ function selectableNames(kind: Kind): ReadonlySet<string> {
 
 const selectable = new WeakMap<Kind, ReadonlySet<string>>();
 
-function parsing<T>(parse: () => T, prefix: string): T {
+function parsing<T>(parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
     if (!(cause instanceof SelectorError)) throw cause;
-    throw badRequest(prefix === "" || cause.message.startsWith(prefix) ? cause.message : `${cause.message}`);
+    throw badRequest(cause.message);
   }
 }

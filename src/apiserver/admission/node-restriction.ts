@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Node, Pod } from "#machinery/api/core-v1.ts";
 import { PodKind } from "#kinds/core/pod.ts";
-import { forbidden, StatusError } from "#machinery/status.ts";
+import type { StatusError } from "#machinery/status.ts";
+import { forbidden } from "#machinery/status.ts";
 import { nodeNameOf } from "../auth/user.ts";
 import type { Objects } from "../objects.ts";
 import type { AdmissionPlugin, AdmissionRequest } from "./admission.ts";

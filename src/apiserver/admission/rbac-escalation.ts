@@ -46,7 +46,7 @@ export function rbacEscalation({ authorize, rbac }: { readonly authorize: Author
     const [next, previous] = [request.object as RoleBinding, request.previous as RoleBinding | undefined];
     if (previous !== undefined && isDeepStrictEqual(next.roleRef, previous.roleRef) && isDeepStrictEqual(next.subjects, previous.subjects))
       return;
-    const { kind: roleKind, name = "" } = next.roleRef;
+    const { kind: roleKind, name } = next.roleRef;
     const plural = roleKind === "ClusterRole" ? "clusterroles" : "roles";
     if (await may(request, "bind", plural, name)) return;
     const rules = await rbac.rulesOf(next.roleRef, request.namespace);

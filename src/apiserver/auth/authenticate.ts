@@ -44,7 +44,7 @@ function bearerToken({ headers }: Exchange): string | undefined {
   const token = /^bearer +(\S+)$/i.exec(headers.authorization?.trim() ?? "")?.[1];
   if (token !== undefined) return token;
   if (headers.authorization !== undefined && headers.authorization.trim() !== "") throw unauthorized();
-  const offered = String(headers["sec-websocket-protocol"] ?? "")
+  const offered = (headers["sec-websocket-protocol"] ?? "")
     .split(",")
     .map((protocol) => protocol.trim())
     .find((protocol) => protocol.startsWith(WEBSOCKET_TOKEN));

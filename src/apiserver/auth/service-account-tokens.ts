@@ -139,8 +139,8 @@ export function createServiceAccountTokens({ key, issuer, clock, objects }: Toke
         const oldest = checked.keys().next().value;
         if (oldest !== undefined) checked.delete(oldest);
       }
-      checked.set(token, payload as Claims);
-      return payload as Claims;
+      checked.set(token, payload);
+      return payload;
     } catch (cause) {
       if (cause instanceof JOSEError) throw new InvalidTokenError(cause.message, { cause });
       throw cause;

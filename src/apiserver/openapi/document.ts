@@ -1,7 +1,7 @@
 import type { Kind } from "#kinds/kind.ts";
 import { TABLE, typeNameOfKind } from "#machinery/schema/schema.ts";
 import type { Descriptions } from "./descriptions.ts";
-import { type Operation, operationsOf, type Parameter } from "./operations.ts";
+import { type Operation, operationsOf, type Parameter, PATCH_BODY } from "./operations.ts";
 import { type Json, schemasOf } from "./schemas.ts";
 
 const BODY_TYPES = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
@@ -56,7 +56,7 @@ export function openApiV2(kinds: readonly Kind[], version: string, descriptions:
 function rootsOf(operations: readonly Operation[], kinds: readonly Kind[]): readonly string[] {
   const roots = new Set<string>();
   for (const { body, answer } of operations) {
-    if (body !== undefined && body !== "patch") roots.add(body);
+    if (body !== undefined && body !== PATCH_BODY) roots.add(body);
     if (answer !== undefined) roots.add(answer);
   }
   for (const { group, version, listKind } of kinds) {
@@ -99,8 +99,8 @@ function operationV3(operation: Operation): Json {
 }
 
 function requestBody(body: string): Json {
-  const types = body === "patch" ? PATCH_TYPES : ["*/*"];
-  const schema = { $ref: `#/components/schemas/${body === "patch" ? PATCH : body}` };
+  const types = body === PATCH_BODY ? PATCH_TYPES : ["*/*"];
+  const schema = { $ref: `#/components/schemas/${body === PATCH_BODY ? PATCH : body}` };
   return {
     content: Object.fromEntries(types.map((type) => [type, { schema }])),
     ...(body.endsWith(".DeleteOptions") ? {} : { required: true }),
@@ -114,11 +114,11 @@ function operationV2(operation: Operation): Json {
     in: "body",
     name: "body",
     ...(body?.endsWith(".DeleteOptions") === true ? {} : { required: true }),
-    schema: { $ref: `#/definitions/${body === "patch" ? PATCH : (body ?? "")}` },
+    schema: { $ref: `#/definitions/${body === PATCH_BODY ? PATCH : (body ?? "")}` },
   };
   return {
     ...common(operation),
-    consumes: body === "patch" ? PATCH_TYPES : ["*/*"],
+    consumes: body === PATCH_BODY ? PATCH_TYPES : ["*/*"],
     produces: action === "list" ? [...BODY_TYPES, ...STREAM_TYPES] : answer === undefined ? ["*/*"] : BODY_TYPES,
     schemes: ["https"],
     parameters: [

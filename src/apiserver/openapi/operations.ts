@@ -11,8 +11,8 @@ export interface Operation {
   readonly gvk: { readonly group: string; readonly kind: string; readonly version: string };
   readonly tag: string;
   readonly parameters: readonly Parameter[];
-  /** Type of the body; "patch" for PATCH. */
-  readonly body: string | "patch" | undefined;
+  /** Type of the body; PATCH_BODY for PATCH. */
+  readonly body: string | undefined;
   /** Type of a successful answer; undefined is a plain string. */
   readonly answer: string | undefined;
   readonly statuses: readonly number[];
@@ -25,6 +25,9 @@ export interface Parameter {
   readonly description: string;
   readonly required?: true;
 }
+
+/** Stands for the body of any PATCH. */
+export const PATCH_BODY = "patch";
 
 const META = "io.k8s.apimachinery.pkg.apis.meta.v1";
 const STATUS = `${META}.Status`;
@@ -170,7 +173,7 @@ export function operationsOf(kind: Kind): readonly Operation[] {
       action: "patch",
       description: `partially update the specified ${kind.kind}`,
       parameters: [PRETTY, ...WRITE, FORCE],
-      body: "patch",
+      body: PATCH_BODY,
       answer: typeName,
       statuses: [200, 201],
     });
@@ -221,7 +224,7 @@ function subresourceOperations(kind: Kind, subresource: Subresource, item: strin
       ...(writes ? WRITE : []),
       ...(writes && method === "patch" ? [FORCE] : []),
     ];
-    const body = !writes ? undefined : method === "patch" ? ("patch" as const) : typeName;
+    const body = !writes ? undefined : method === "patch" ? PATCH_BODY : typeName;
     return [
       {
         path,

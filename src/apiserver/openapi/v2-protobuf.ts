@@ -67,7 +67,7 @@ const bodyParameter: Write = (w, value) => {
 /** Query parameters have one field more than path parameters before their type. */
 const plainParameter: Write = (w, value) => {
   const path = value["in"] === "path";
-  flag(w, path ? 18 : 19, value["uniqueItems"]);
+  flag(w, path ? 19 : 20, value["uniqueItems"]);
   text(w, path ? 5 : 6, value["type"]);
   text(w, 4, value["name"]);
   text(w, 3, value["description"]);

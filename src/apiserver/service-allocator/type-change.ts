@@ -14,7 +14,7 @@ export function withoutTypeLeftovers(next: Service, previous: Service): Service 
     spec = rest;
   }
   if (needsNodePort(before) && !needsNodePort(spec) && isDeepStrictEqual(nodePorts(before), nodePorts(spec))) {
-    spec = { ...spec, ...(spec.ports === undefined ? {} : { ports: spec.ports.map(({ nodePort: _, ...port }) => port) }) };
+    spec = { ...spec, ...(spec.ports === undefined ? {} : { ports: spec.ports.map(({ nodePort: _port, ...port }) => port) }) };
   }
   if (isLocalBalancer(before) && !isLocalBalancer(spec) && before.healthCheckNodePort === spec.healthCheckNodePort) {
     const { healthCheckNodePort: _, ...rest } = spec;

@@ -84,7 +84,7 @@ function claimed(budget: PodDisruptionBudget, pod: Stored<Pod & KubeObject>, now
   const { disruptionsAllowed = 0, currentHealthy = 0, desiredHealthy = 0, observedGeneration = 0 } = status ?? {};
   if (!isConditionTrue(pod.status?.conditions, "Ready")) {
     const policy = budget.spec?.unhealthyPodEvictionPolicy;
-    if (policy === "AlwaysAllow" || (currentHealthy >= desiredHealthy && desiredHealthy > 0)) return budget as KubeObject;
+    if (policy === "AlwaysAllow" || (currentHealthy >= desiredHealthy && desiredHealthy > 0)) return budget;
   }
   if (observedGeneration < (budget.metadata?.generation ?? 0)) {
     throw tooMany(`The disruption budget ${name} is still being processed by the server.`, 10);

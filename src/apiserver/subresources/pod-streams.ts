@@ -132,7 +132,7 @@ function hostOf(pod: Stored<Pod & KubeObject>): string {
 
 /** The container asked for, or the only one. */
 function containerOf(pod: Stored<Pod>, asked: string): string {
-  const { containers = [], initContainers = [], ephemeralContainers = [] } = pod.spec ?? {};
+  const { containers, initContainers = [], ephemeralContainers = [] } = pod.spec;
   const names = (list: readonly { readonly name: string }[]) => list.map(({ name }) => name);
   if (asked !== "") {
     if (![...names(containers), ...names(initContainers), ...names(ephemeralContainers)].includes(asked)) {

@@ -33,7 +33,7 @@ function answering(review: Review): VerbHandler {
   };
 }
 
-type AccessSpec = SubjectAccessReview["spec"];
+type AccessSpec = Partial<SubjectAccessReview["spec"]>;
 
 function selfSubjectAccess(served: Served, { user }: Exchange, { kind }: Resource, object: KubeObject): Promise<object> {
   const spec = specOf<AccessSpec>(object);
@@ -163,6 +163,7 @@ function userInfo({ name, uid, groups, extra }: User) {
   };
 }
 
-function specOf<T extends object>(object: KubeObject): T {
-  return ((object as KubeObject & { readonly spec?: T }).spec ?? {}) as T;
+function specOf<T extends object>(object: KubeObject): Partial<T> {
+  const { spec } = object as KubeObject & { readonly spec?: Partial<T> };
+  return spec ?? {};
 }

@@ -49,7 +49,7 @@ export function ephemeralContainersRules(kind: Kind): UpdateRules {
       const { ephemeralContainers } = (next as Pod).spec ?? { ephemeralContainers: undefined };
       const { ephemeralContainers: _, ...spec } = before.spec ?? { containers: [] };
       const pod = { ...before, spec: { ...spec, ...(ephemeralContainers === undefined ? {} : { ephemeralContainers }) } };
-      return pod as unknown as KubeObject;
+      return pod;
     },
     validate: (next, previous) => {
       const kept = new Map(((next as Pod).spec?.ephemeralContainers ?? []).map((container) => [container.name, container]));

@@ -59,7 +59,7 @@ async function patching(exchange: Exchange, warn: (text: string) => void): Promi
   const body = await exchange.body();
   const validation = fieldValidationOf(exchange);
   const apply = patchOf(mediaTypeOf(exchange.headers["content-type"]), SCALE.typeName, { group: "autoscaling", plural: "scales" }, body);
-  return (current) => decodeTyped({ value: apply(current as KubeObject), complaints: [], bytes: body }, SCALE, validation, warn) as Scale;
+  return (current) => decodeTyped({ value: apply(current), complaints: [], bytes: body }, SCALE, validation, warn) as Scale;
 }
 
 function withScale(current: KubeObject, scale: Scale, name: string): KubeObject {
@@ -87,7 +87,7 @@ export function scaleOf(object: Stored<KubeObject>): Scale {
     apiVersion: SCALE.apiVersion,
     metadata: { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion, creationTimestamp },
     spec: spec?.replicas === undefined || spec.replicas === 0 ? {} : { replicas: spec.replicas },
-    status: { replicas: status?.replicas ?? 0, ...selectorText(object as Scalable) },
+    status: { replicas: status?.replicas ?? 0, ...selectorText(object) },
   };
 }
 
@@ -95,7 +95,7 @@ function selectorText({ kind, spec }: Scalable): { readonly selector?: string } 
   const parsed =
     kind === "ReplicationController"
       ? selectorFromMap(spec?.selector as Readonly<Record<string, string>> | undefined)
-      : labelSelectorFrom(spec?.selector as LabelSelector | undefined);
+      : labelSelectorFrom(spec?.selector);
   const selector = formatLabelSelector(parsed);
   return selector === "" ? {} : { selector };
 }

@@ -81,7 +81,7 @@ async function createOnce(
   const now = served.clock.now();
   const tracked = trackedAlready ? named : createdFields(kind, named, { manager: context.fieldManager, now });
   const admitted = await served.admission.admit(request(tracked));
-  const { resourceVersion, deletionTimestamp, deletionGracePeriodSeconds, selfLink, ...metadata } = admitted.metadata;
+  const { resourceVersion, deletionTimestamp: _at, deletionGracePeriodSeconds: _grace, selfLink: _link, ...metadata } = admitted.metadata;
   if (resourceVersion !== undefined && resourceVersion !== "" && resourceVersion !== "0") {
     throw badRequest("resourceVersion should not be set on objects to be created");
   }

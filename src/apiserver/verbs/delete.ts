@@ -169,13 +169,12 @@ export function planDelete(kind: Kind, previous: Stored<KubeObject>, options: De
 function marked(object: Stored<KubeObject>, finalizers: readonly string[], at: number, grace: number): KubeObject {
   const { generation, deletionTimestamp } = object.metadata;
   const next = withFinalizers(object, finalizers);
-  const metadata = {
+  const metadata: KubeObject["metadata"] = {
     ...next.metadata,
     ...(generation === undefined || generation === 0 || deletionTimestamp !== undefined ? {} : { generation: generation + 1 }),
     deletionTimestamp: formatTime(at),
-    deletionGracePeriodSeconds: grace,
   };
-  if (object.kind !== "Namespace") return { ...next, metadata };
+  if (object.kind !== "Namespace") return { ...next, metadata: { ...metadata, deletionGracePeriodSeconds: grace } };
   return { ...next, metadata, status: { ...(next as { readonly status?: object }).status, phase: "Terminating" } } as KubeObject;
 }
 

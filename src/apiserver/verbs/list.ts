@@ -1,4 +1,4 @@
-import { CompactedError, FutureRevisionError, type Key, prefixRange, type Revision } from "#store/contract.ts";
+import { CompactedError, FutureRevisionError, prefixRange, type Revision } from "#store/contract.ts";
 import type { Entry } from "#store/watch-hub.ts";
 import { forbiddenField } from "#machinery/field-error.ts";
 import { badRequest, expired, invalid, STATUS_CODES, StatusError } from "#machinery/status.ts";
@@ -128,7 +128,7 @@ async function readAt(
 ): Promise<readonly Entry[]> {
   try {
     const { kvs } = await store.range(prefixRange(prefix), { revision });
-    return kvs.map(({ key, value, modRevision }) => resource.entryOf(key as Key, value, modRevision));
+    return kvs.map(({ key, value, modRevision }) => resource.entryOf(key, value, modRevision));
   } catch (cause) {
     if (cause instanceof CompactedError) throw gone();
     if (cause instanceof FutureRevisionError) throw tooLargeVersion(revision, cause.current);

@@ -76,7 +76,7 @@ function onlyStatus(next: KubeObject, previous: KubeObject): KubeObject {
       ...(annotations === undefined ? {} : { annotations }),
     },
     ...(status === undefined ? {} : { status }),
-  } as KubeObject;
+  };
 }
 
 /**

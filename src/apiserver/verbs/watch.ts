@@ -197,7 +197,8 @@ function framer(served: Served, resource: Resource, representation: Representati
         error: (status) => encode("ERROR", status),
       };
     }
-    default:
+    case "PartialObjectMetadata":
+    case "PartialObjectMetadataList":
       return {
         event: (type, entry) => encode(type, partialMetadata(resource.parse(entry))),
         bookmark: (revision, annotations) => encode("BOOKMARK", bookmark("PartialObjectMetadata", "meta.k8s.io/v1", revision, annotations)),
