@@ -165,7 +165,7 @@ async function startReal(
     record: join(place.run, "server.pid"),
     log: join(place.logs, "server.log"),
     env,
-    argv: [process.execPath, program(), "server", ...serverFlags(config, place, [network.hostAddress, "127.0.0.1"], network.hostAddress)],
+    argv: [process.execPath, program(), "server", ...serverFlags(config, place, [network.hostAddress], network.hostAddress)],
   });
   const archives = await progress.step("Pack images from programs of this machine", () => packBuiltinImages(roots, signal));
   const seed = await progress.step("Unpack them once for all nodes", () => seedFor(archives, { place, roots, clock, env }, signal));
