@@ -44,7 +44,7 @@ export interface Subresource {
 export interface Strategy<T extends KubeObject> {
   /** Defaulting rules beyond the table's `+default` markers, on every decoded object (create, update, patch result). */
   readonly default?: (object: T) => T;
-  /** Clears what a client may not set at creation (status, say) and sets what creation sets. */
+  /** Clears what a client may not set at creation (status, say) and sets what creation sets. Name, uid and creation time are there. */
   readonly prepareForCreate?: (object: T) => T;
   /** Keeps what an update of the main resource may not change (status, say). `next` has the old object's uid and creation time. */
   readonly prepareForUpdate?: (next: T, previous: T) => T;

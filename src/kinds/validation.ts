@@ -53,7 +53,7 @@ export function immutable(next: unknown, previous: unknown, path: string): Error
 
 /** Equal as API values: absent, null, `{}` and `[]` are the same. */
 export function same(a: unknown, b: unknown): boolean {
-  return isDeepStrictEqual(withoutEmpty(a), withoutEmpty(b));
+  return a === b || isDeepStrictEqual(a, b) || isDeepStrictEqual(withoutEmpty(a), withoutEmpty(b));
 }
 
 function withoutEmpty(value: unknown): unknown {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { formatFieldError } from "#machinery/field-error.ts";
 import { type Body, createdAs, createErrors, decodedAs, updateErrors } from "../kind-testing.ts";
 import { CronJobKind } from "./cron-job.ts";
 import { isTimeZone, scheduleError } from "./cron-schedule.ts";
@@ -76,6 +77,20 @@ describe("JobKind", () => {
     expect(errors({ parallelism: 3 })).toEqual([]);
     expect(errors({ completions: 3 })).toEqual(["spec.completions Invalid"]);
     expect(errors({ template: { ...before.spec.template, spec: { containers: [] } } })).toEqual(["spec.template Invalid"]);
+  });
+
+  test("an indexed job grows in tandem with its parallelism", () => {
+    const before = createdAs(JobKind, job({ completionMode: "Indexed", completions: 2, parallelism: 2 }));
+    const errors = (spec: Partial<typeof before.spec>) =>
+      JobKind.strategy.validateUpdate?.({ ...before, spec: { ...before.spec, ...spec } }, before).map(formatFieldError);
+    expect(errors({ completions: 4, parallelism: 4 })).toEqual([]);
+    expect(errors({ completions: 4 })).toEqual([
+      "spec.completions: Invalid value: 4: can only be modified in tandem with spec.parallelism",
+    ]);
+    const { completions: _, ...open } = before.spec;
+    expect(JobKind.strategy.validateUpdate?.({ ...before, spec: open }, before).map(formatFieldError)).toEqual([
+      "spec.completions: Required value: cannot be nil",
+    ]);
   });
 
   test("a suspended job may be told where to run", () => {

@@ -14,7 +14,7 @@ import { type Errors, follows, isMissing, notNegative, optionalEnum, present, re
 import { validateFieldRef, validateResourceFieldRef } from "./field-ref.ts";
 import { isSidecar } from "./pod-status.ts";
 import { validateResourceRequirements } from "./resources.ts";
-import { type VolumeNames, validateVolumeDevices, validateVolumeMounts } from "./volume-mount-rules.ts";
+import { localPath, type VolumeNames, validateVolumeDevices, validateVolumeMounts } from "./volume-mount-rules.ts";
 
 export const PROTOCOLS: readonly string[] = ["SCTP", "TCP", "UDP"];
 export const PULL_POLICIES: readonly string[] = ["Always", "IfNotPresent", "Never"];
@@ -198,7 +198,11 @@ function validateValueFrom({ value, valueFrom }: EnvVar, path: string): Errors {
     errors.push(...requiredName(isConfigMapKey, reference.key, `${path}.${field}.key`));
   }
   if (fileKeyRef !== undefined) {
-    for (const field of ["key", "volumeName", "path"] as const) errors.push(...present(fileKeyRef[field], `${path}.fileKeyRef.${field}`));
+    errors.push(...requiredName(isRelaxedEnvVarName, fileKeyRef.key, `${path}.fileKeyRef.key`));
+    errors.push(...requiredName(isDns1123Label, fileKeyRef.volumeName, `${path}.fileKeyRef.volumeName`));
+    errors.push(
+      ...(isMissing(fileKeyRef.path) ? [requiredField(`${path}.fileKeyRef.path`)] : localPath(fileKeyRef.path, `${path}.fileKeyRef.path`)),
+    );
   }
   const sources = Object.values(valueFrom).filter((source) => source !== undefined).length;
   if (sources === 0) {

@@ -249,6 +249,18 @@ describe("PodKind validation", () => {
       ],
     ],
     [
+      "a variable from a file outside its volume",
+      { env: [{ name: "A", valueFrom: { fileKeyRef: { key: "A", volumeName: "v", path: "../x" } } }] },
+      ["spec.containers[0].env[0].valueFrom.fileKeyRef.path: Invalid value: \"../x\": must not contain '..'"],
+    ],
+    [
+      "a hook that outlives the pod",
+      { lifecycle: { preStop: { sleep: { seconds: 31 } } } },
+      [
+        "spec.containers[0].lifecycle.preStop.sleep: Invalid value: 31: must be non-negative and less than terminationGracePeriodSeconds (30)",
+      ],
+    ],
+    [
       "an unknown pull policy",
       { imagePullPolicy: "Maybe" },
       ['spec.containers[0].imagePullPolicy: Unsupported value: "Maybe": supported values: "Always", "IfNotPresent", "Never"'],
