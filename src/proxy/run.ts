@@ -76,7 +76,7 @@ export async function runProxy({ informers, backend, clock, log }: ProxyDeps, op
         continue;
       }
     }
-    if (dirty.size === 0) await new Promise<void>((resolve) => (wake = resolve));
+    if (dirty.size === 0 && !signal.aborted) await new Promise<void>((resolve) => (wake = resolve));
     await clock.sleep(gatherMs, signal);
   }
 
