@@ -44,9 +44,13 @@ export function createStatusWriter({ client, clock, log, spawn }: StatusWriterDe
     set(pod, status) {
       const { uid } = pod.metadata;
       let entry = entries.get(uid);
-      if (entry === undefined) entries.set(uid, (entry = { pod, wanted: status, written: pod.status, writing: undefined }));
+      const wanted = withoutNulls(status);
+      if (entry === undefined) {
+        const written = pod.status === undefined ? undefined : withoutNulls(pod.status);
+        entries.set(uid, (entry = { pod, wanted, written, writing: undefined }));
+      }
       entry.pod = pod;
-      entry.wanted = status;
+      entry.wanted = wanted;
       if (entry.writing === undefined && !isDeepStrictEqual(entry.wanted, entry.written)) write(entry); // W1
     },
     async flush(uid) {
@@ -89,6 +93,14 @@ export function createStatusWriter({ client, clock, log, spawn }: StatusWriterDe
       }
     }
   }
+}
+
+/** The server may write null where a time is not set. */
+function withoutNulls<T>(value: T): T {
+  if (Array.isArray(value)) return value.map((each: unknown) => withoutNulls(each)) as T;
+  if (typeof value !== "object" || value === null) return value;
+  const kept = Object.entries(value).filter(([, each]) => each !== null);
+  return Object.fromEntries(kept.map(([key, each]) => [key, withoutNulls(each)])) as T;
 }
 
 /** Fields that changed, null for those that are gone; conditions are merged by type, so only changed ones are named. */

@@ -101,7 +101,7 @@ export function createFakeApi(): FakeApi {
       const body = patch.body as { readonly metadata?: { readonly uid?: string } };
       if (body.metadata?.uid !== undefined && body.metadata.uid !== present.metadata.uid) throw conflict(kind, ref.name, "uid mismatch");
       writes.push(`patch ${kind.plural}/${ref.name}${subresource === undefined ? "" : ` ${subresource}`}`);
-      return save(kind, patched(present, patch), present) as never;
+      return save(kind, withProbeTimes(patched(present, patch)), present) as never;
     },
     async delete(kind, ref) {
       const present = mustGet(kind, ref);
@@ -163,6 +163,14 @@ export function createFakeApi(): FakeApi {
       return texts.filter((text, index) => text !== texts[index - 1]);
     },
   };
+}
+
+/** The API writes this time of pods' conditions as null when it is not set. */
+function withProbeTimes(object: KubeObject): KubeObject {
+  if (object.kind !== "Pod") return object;
+  const { status } = object as KubeObject & { readonly status?: { readonly conditions?: readonly Json[] } };
+  const conditions = (status?.conditions ?? []).map((condition) => ({ lastProbeTime: null, ...condition }));
+  return { ...object, ...{ status: { ...status, conditions } } };
 }
 
 /** Objects merge, null removes, lists are replaced, conditions merge by type. */
