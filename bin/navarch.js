@@ -1,3 +1,0 @@
-#!/usr/bin/env node
-// The installed command: everything is bundled in dist/.
-import "../dist/navarch.js";
