@@ -1,4 +1,5 @@
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from "node:http2";
+import { deferred } from "#base/deferred.ts";
 import type { Log } from "#base/log.ts";
 
 /** What proves who we are. Read again for every new connection (certificates) and every request (token). */
@@ -65,6 +66,9 @@ interface Connection {
   readonly session: ClientHttp2Session;
   readonly lane: "call" | "stream";
   readonly credentials: Credentials;
+  /** Resolves when the server has told its limits; before that nothing is sent, or it could refuse streams. */
+  readonly ready: Promise<void>;
+  isReady: boolean;
   streams: number;
   /** False after GOAWAY, a lost ping, or when newer credentials exist. */
   usable: boolean;
@@ -83,11 +87,31 @@ export function createHttp2Transport(
 
   return { send, [Symbol.asyncDispose]: close };
 
-  function send(request: HttpRequest, lane: "call" | "stream", signal: AbortSignal): Promise<HttpResponse> {
-    if (signal.aborted) return Promise.reject(signal.reason);
-    if (closed) return Promise.reject(new TransportError(`Cannot reach "${server}": the client is closed, wanted an open one`, true));
-    const current = credentials();
-    const connection = connectionFor(lane, current);
+  async function send(request: HttpRequest, lane: "call" | "stream", signal: AbortSignal): Promise<HttpResponse> {
+    for (;;) {
+      signal.throwIfAborted();
+      if (closed) throw new TransportError(`Cannot reach "${server}": the client is closed, wanted an open one`, true);
+      const current = credentials();
+      const connection = connectionFor(lane, current);
+      if (connection.isReady) return exchange(request, connection, current.token, signal);
+      await untilReady(connection, signal);
+    }
+  }
+
+  async function untilReady({ ready }: Connection, signal: AbortSignal): Promise<void> {
+    const given = deferred();
+    const giveUp = () => given.resolve();
+    signal.addEventListener("abort", giveUp, { once: true });
+    try {
+      await Promise.race([ready, given.promise]);
+    } catch (cause) {
+      throw new TransportError(`Cannot reach "${server}": ${text(cause)}`, true, { cause });
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+    }
+  }
+
+  function exchange(request: HttpRequest, connection: Connection, token: string | undefined, signal: AbortSignal): Promise<HttpResponse> {
     return new Promise((resolve, reject) => {
       let stream: ClientHttp2Stream;
       try {
@@ -96,7 +120,7 @@ export function createHttp2Transport(
             ":method": request.method,
             ":path": request.path,
             ...request.headers,
-            ...(current.token === undefined ? {} : { authorization: `Bearer ${current.token}` }),
+            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
           },
           { endStream: request.body === undefined }, // Node would end every DELETE before its body
         );
@@ -111,7 +135,7 @@ export function createHttp2Transport(
       const onAbort = () => stream.close(constants.NGHTTP2_CANCEL);
       signal.addEventListener("abort", onAbort, { once: true });
       stream.on("error", (cause) => {
-        const unsent = connection.session.connecting || stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;
+        const unsent = stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;
         failure = new TransportError(`Cannot ${request.method} ${server}${request.path}: ${text(cause)}`, unsent, { cause });
       });
       stream.on("response", (headers) => {
@@ -153,12 +177,18 @@ export function createHttp2Transport(
       ...(key === undefined ? {} : { key }),
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW },
     });
-    const connection: Connection = { session, lane, credentials: current, streams: 0, usable: true };
+    const ready = deferred();
+    ready.promise.catch(() => undefined); // who waits for it hears of it
+    const connection: Connection = { session, lane, credentials: current, ready: ready.promise, isReady: false, streams: 0, usable: true };
     connections.add(connection);
     const connectLimit = setTimeout(() => session.destroy(new Error(`no connection within ${connectTimeoutMs} ms`)), connectTimeoutMs);
     session.once("connect", () => {
       clearTimeout(connectLimit);
       session.setLocalWindowSize(8 * STREAM_WINDOW);
+    });
+    session.once("remoteSettings", () => {
+      connection.isReady = true;
+      ready.resolve();
     });
     const ping = setInterval(() => {
       if (session.connecting || session.destroyed || connection.streams === 0) return;
@@ -173,12 +203,14 @@ export function createHttp2Transport(
     });
     session.on("error", (cause) => {
       connection.usable = false;
+      ready.reject(cause);
       log.debug("Connection to the API server broke", { server, cause });
     });
     session.on("close", () => {
       clearTimeout(connectLimit);
       clearInterval(ping);
       connection.usable = false;
+      ready.reject(new Error("the connection closed"));
       connections.delete(connection);
     });
     return connection;

@@ -48,10 +48,9 @@ describe("createWorkQueue()", () => {
       queue.retryLater("a");
       const from = clock.now();
       const taking = queue.take(never);
-      let taken = false;
-      void taking.then(() => (taken = true));
-      while (!taken) await clock.advance(1);
-      waits.push(clock.now() - from);
+      const arrived = taking.then(() => clock.now() - from);
+      await clock.advance(50);
+      waits.push(await arrived);
       queue.done("a");
     }
     expect(waits).toEqual([5, 10, 20, 5]);
@@ -73,6 +72,6 @@ describe("createWorkQueue()", () => {
     const queue = createWorkQueue({ clock: createFakeClock() });
     const takers = [queue.take(never), queue.take(never), queue.take(never)];
     for (const key of ["a", "b", "c"]) queue.add(key);
-    expect((await Promise.all(takers)).sort()).toEqual(["a", "b", "c"]);
+    expect(new Set(await Promise.all(takers))).toEqual(new Set(["a", "b", "c"]));
   });
 });

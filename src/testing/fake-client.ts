@@ -64,7 +64,7 @@ export function createFakeClient(options: { readonly clock?: Clock; readonly ent
       const before = versioned("update", kind, object);
       const { status: _, ...rest } = object as T & { status?: unknown };
       const kept = "status" in before ? { status: before.status } : {};
-      return replace(kind, before, { ...rest, ...kept } as KubeObject) as Stored<T>;
+      return replace(kind, before, { ...rest, ...kept }) as Stored<T>;
     },
     async updateStatus<T extends KubeObject>(kind: KindRef<T>, object: T) {
       const before = versioned("updateStatus", kind, object);
@@ -169,7 +169,7 @@ export function createFakeClient(options: { readonly clock?: Clock; readonly ent
     if (type === "DELETED") collection(kind).delete(keyOf(stored));
     else collection(kind).set(keyOf(stored), stored);
     history.push({ kind: idOf(kind), version, change: { type, object: stored } });
-    for (const wake of [...listeners]) wake();
+    for (const wake of Array.from(listeners)) wake(); // listeners come and go meanwhile
     return stored;
   }
 
