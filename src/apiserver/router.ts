@@ -1,4 +1,4 @@
-import type { Kind, Verb } from "#kinds/kind.ts";
+import { apiVersionOf, type Deprecation, type Kind, type Verb } from "#kinds/kind.ts";
 import { methodNotAllowed, pathNotFound } from "#machinery/status.ts";
 import type { Answer, Exchange, Handler } from "./http/exchange.ts";
 import type { Resource } from "./resource.ts";
@@ -56,9 +56,8 @@ export function createRouter({ served, paths, special }: RouterDeps): Handler {
     }
     const verb = info.verb as Verb;
     if (!kind.verbs.includes(verb)) throw methodNotAllowed();
-    if ((verb === "create" || verb === "deletecollection") === (info.name !== "")) {
-      if (verb === "create" && info.name !== "") throw methodNotAllowed();
-    }
+    // The verb tells whether there is a name, except for what is sent to the wrong place.
+    if (verb === "create" ? info.name !== "" : NEEDS_NAME.has(verb) && info.name === "") throw methodNotAllowed();
     const own = special.get(`${kind.plural}.${kind.group}`);
     if (own !== undefined) return own(served, exchange, resource);
     if (kind.scope === "Namespaced" && info.namespace === "" && !ACROSS_NAMESPACES.has(verb)) throw methodNotAllowed();
@@ -66,8 +65,15 @@ export function createRouter({ served, paths, special }: RouterDeps): Handler {
   };
 }
 
+/** Verbs of single objects. */
+const NEEDS_NAME: ReadonlySet<Verb> = new Set(["get", "update", "patch", "delete"]);
+
 /** Verbs that a namespaced resource answers without a namespace. */
 const ACROSS_NAMESPACES: ReadonlySet<Verb> = new Set(["list", "watch", "deletecollection"]);
+
+function deprecationText(kind: Kind, { since, use }: Deprecation): string {
+  return `${apiVersionOf(kind)} ${kind.kind} is deprecated in v${since}+${use === undefined ? "" : `; use ${use}`}`;
+}
 
 /** Cluster-scoped resources are not under a namespace; namespaces themselves look as if they were. */
 function isPlaceOf(kind: Kind, namespace: string): boolean {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
@@ -153,6 +154,7 @@ function hostAndPort(advertise: string): { readonly address: string; readonly po
 /** One port for HTTP/2, HTTP/1.1 and upgrades. */
 async function open({ host, port, tls }: ListenOptions, handle: Handler, log: Log): Promise<Listening> {
   const closing = new AbortController();
+  setMaxListeners(0, closing.signal); // every request waits on it
   const server = http2.createSecureServer({
     allowHTTP1: true,
     ...secureContext(tls),

@@ -86,7 +86,14 @@ export interface Kind<T extends KubeObject = KubeObject> extends KindRef<T> {
   /** `/registry/services/specs`: upstream's etcd layout, without trailing slash. */
   readonly storagePrefix: string;
   readonly strategy: Strategy<T>;
+  readonly deprecated?: Deprecation;
   readonly columns: readonly Column<T>[];
+}
+
+export interface Deprecation {
+  readonly since: string;
+  /** `discovery.k8s.io/v1 EndpointSlice` */
+  readonly use?: string;
 }
 
 export interface KindDefinition<T extends KubeObject> {
@@ -103,6 +110,8 @@ export interface KindDefinition<T extends KubeObject> {
   /** @default "/registry/<plural>" */
   readonly storagePrefix?: string;
   readonly strategy?: Strategy<T>;
+  /** Since which minor version upstream calls it deprecated, and what takes its place; every answer carries a `Warning` that says so. */
+  readonly deprecated?: Deprecation;
   /** @default Name and Age */
   readonly columns?: readonly Column<T>[];
 }

@@ -58,7 +58,7 @@ async function replacing(served: Served, exchange: Exchange): Promise<(current: 
 async function patching(exchange: Exchange, warn: (text: string) => void): Promise<(current: Scale) => Scale> {
   const body = await exchange.body();
   const validation = fieldValidationOf(exchange);
-  const apply = patchOf(mediaTypeOf(exchange.headers["content-type"]), SCALE.typeName, { group: "autoscaling", plural: "scales" }, body);
+  const apply = patchOf(mediaTypeOf(exchange.headers["content-type"]), SCALE.typeName, body);
   return (current) => decodeTyped({ value: apply(current), complaints: [], bytes: body }, SCALE, validation, warn) as Scale;
 }
 

@@ -8,7 +8,7 @@ import { isPlainObject } from "#machinery/plain.ts";
 import { decodeObject } from "#machinery/schema/decode.ts";
 import { parseYaml, YamlError } from "#machinery/yaml.ts";
 import { forbiddenField, requiredField } from "#machinery/field-error.ts";
-import { badRequest, invalid, type ResourceName, STATUS_CODES, StatusError, unsupportedMediaType } from "#machinery/status.ts";
+import { badRequest, invalid, STATUS_CODES, StatusError, unsupportedMediaType } from "#machinery/status.ts";
 import { apiVersionOf, type Kind } from "#kinds/kind.ts";
 import { requestEntityTooLarge } from "../http/limits.ts";
 import { mediaTypeOf } from "../http/body.ts";
@@ -42,7 +42,7 @@ export async function patchObject(
   const body = await exchange.body();
   if (mediaType === APPLY) return applyObject(served, exchange, resource, rules, body);
   if (exchange.query.has("force")) throw invalid(PATCH_OPTIONS, "", [forbiddenField("force", "may not be specified for non-apply patch")]);
-  const apply = patchOf(mediaType, kind.typeName, resource.name, body);
+  const apply = patchOf(mediaType, kind.typeName, body);
   const { entry, created } = await updateEntry(
     served,
     resource,
@@ -130,21 +130,21 @@ function applying(apply: () => KubeObject): KubeObject {
 }
 
 /** The patch as a function of the current object. Throws 400, 413 or 415; so does the function, and 422. */
-export function patchOf(mediaType: string, typeName: string, resource: ResourceName, body: Uint8Array): (current: KubeObject) => unknown {
+export function patchOf(mediaType: string, typeName: string, body: Uint8Array): (current: KubeObject) => unknown {
   switch (mediaType) {
     case "application/json-patch+json": {
       const patch = patchValue(body);
-      return (current) => patching(() => applyJsonPatch(current, patch), resource);
+      return (current) => patching(() => applyJsonPatch(current, patch));
     }
     case "application/merge-patch+json": {
       const patch = patchValue(body);
       if (!isPlainObject(patch)) throw badRequest(`json: cannot unmarshal ${goKind(patch)} into Go value of type map[string]interface {}`);
-      return (current) => patching(() => applyMergePatch(current, patch), resource);
+      return (current) => patching(() => applyMergePatch(current, patch));
     }
     case "application/strategic-merge-patch+json": {
       const patch = patchValue(body);
       if (!isPlainObject(patch)) throw badRequest(`json: cannot unmarshal ${goKind(patch)} into Go value of type map[string]interface {}`);
-      return (current) => patching(() => applyStrategicMergePatch(typeName, current, patch), resource);
+      return (current) => patching(() => applyStrategicMergePatch(typeName, current, patch));
     }
     default:
       throw unsupportedMediaType(`the body of the request was in an unknown format - accepted media types include: ${ACCEPTED}`);
@@ -160,7 +160,7 @@ function patchValue(body: Uint8Array): unknown {
   }
 }
 
-function patching(apply: () => unknown, resource: ResourceName): unknown {
+function patching(apply: () => unknown): unknown {
   try {
     return apply();
   } catch (cause) {
@@ -171,15 +171,12 @@ function patching(apply: () => unknown, resource: ResourceName): unknown {
       case "tooLarge":
         throw requestEntityTooLarge(cause.message);
       case "unprocessable":
+        // Upstream does not tell what was wrong.
         throw new StatusError({
           reason: "Invalid",
           code: STATUS_CODES.Invalid,
           message: "the server rejected our request due to an error in our request",
-          details: {
-            ...(resource.group === "" ? {} : { group: resource.group }),
-            kind: resource.plural,
-            causes: [{ reason: "UnexpectedServerResponse", message: cause.message }],
-          },
+          details: {},
         });
     }
   }

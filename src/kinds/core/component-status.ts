@@ -12,6 +12,7 @@ export const ComponentStatusKind = defineKind<ComponentStatus>({
   scope: "Cluster",
   typeName: "io.k8s.api.core.v1.ComponentStatus",
   verbs: ["get", "list"],
+  deprecated: { since: "1.19" },
   columns: [
     nameColumn,
     column("Status", "Status of the component conditions", (component) => {

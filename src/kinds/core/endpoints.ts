@@ -16,6 +16,7 @@ export const EndpointsKind = defineKind<Endpoints>({
   scope: "Namespaced",
   typeName: "io.k8s.api.core.v1.Endpoints",
   storagePrefix: "/registry/services/endpoints",
+  deprecated: { since: "1.33", use: "discovery.k8s.io/v1 EndpointSlice" },
   columns: [nameColumn, column("Endpoints", "Addresses and ports that serve.", endpointsText), ageColumn],
   strategy: {
     createOnUpdate: true,
@@ -31,7 +32,6 @@ export const EndpointsKind = defineKind<Endpoints>({
           }),
     }),
     validate: ({ subsets = [] }) => subsets.flatMap((subset, i) => validateSubset(subset, `subsets[${i}]`)),
-    warnings: () => ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"],
   },
 });
 
