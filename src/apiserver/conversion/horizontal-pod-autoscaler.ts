@@ -1,10 +1,5 @@
 import type { HorizontalPodAutoscaler as V1 } from "#machinery/api/autoscaling-v1.ts";
-import type {
-  HorizontalPodAutoscaler as V2,
-  HorizontalPodAutoscalerSpec,
-  HorizontalPodAutoscalerStatus,
-  MetricSpec,
-} from "#machinery/api/autoscaling-v2.ts";
+import type { HorizontalPodAutoscaler as V2, HorizontalPodAutoscalerStatus, MetricSpec } from "#machinery/api/autoscaling-v2.ts";
 import { isPlainObject } from "#machinery/plain.ts";
 
 /** What v1 has no field for travels in these annotations, as JSON in the shape of v2. */
