@@ -5,6 +5,7 @@ import type { Stored } from "#machinery/object.ts";
 import type { Instant } from "#base/clock.ts";
 import { containerConfig } from "./container-config.ts";
 import { computeEnv, type EnvAnswer, envNeeds } from "./env.ts";
+import { linkSignals } from "./linked-signal.ts";
 import { runHook } from "./hooks.ts";
 import { renderHostNetworkHostsFile, renderHostsFile } from "./hosts-file.ts";
 import { namespaceOf, podDirectory, podLogDirectory } from "./names.ts";
@@ -202,15 +203,13 @@ export async function killContainer(
   const hook = container?.lifecycle?.preStop;
   if (pod !== undefined && container !== undefined && hook !== undefined && !again && target.state === "running") {
     const began = clock.now();
-    const limit = new AbortController();
-    const both = AbortSignal.any([signal, limit.signal]);
-    const done = new AbortController();
+    const over = new AbortController();
+    using link = linkSignals(signal, over.signal);
     const complaint = await Promise.race([
-      runHook(context, hook, { container, containerId: target.id, podIp }, both),
-      clock.sleep(graceSeconds * 1000, AbortSignal.any([signal, done.signal])).then(() => undefined),
+      runHook(context, hook, { container, containerId: target.id, podIp }, link.signal),
+      clock.sleep(graceSeconds * 1000, link.signal).then(() => undefined),
     ]);
-    done.abort();
-    limit.abort();
+    over.abort();
     if (complaint !== undefined && !signal.aborted) record(pod, container, "Warning", "FailedPreStopHook", "PreStopHook failed");
     left = Math.max(MINIMUM_GRACE_SECONDS, Math.ceil(graceSeconds - (clock.now() - began) / 1000));
   }

@@ -7,6 +7,7 @@ import type { Pod, PodStatus } from "#machinery/api/core-v1.ts";
 import { refOf, type Stored } from "#machinery/object.ts";
 import { hasReason } from "#machinery/status.ts";
 import { allContainers, formatPod, podDirectory, podLogDirectory } from "./names.ts";
+import { linkSignals } from "./linked-signal.ts";
 import { gracePeriodOf, killContainer, type StartAnswer, startContainer } from "./perform-container.ts";
 import { runSandbox } from "./perform-sandbox.ts";
 import { planPod, type PodAction, type PodPlan, terminationStages, type Waiting } from "./plan.ts";
@@ -103,7 +104,8 @@ export function createPodWorker({ client, context, lister, probes, status }: Pod
       while (!signal.aborted) {
         if (!dirty) {
           const wait = recheckAt === undefined ? REFRESH_MS : Math.max(0, recheckAt - clock.now());
-          await clock.sleep(wait, AbortSignal.any([signal, wakeUp.signal]));
+          using until = linkSignals(signal, wakeUp.signal);
+          await clock.sleep(wait, until.signal);
           if (signal.aborted) return;
         }
         dirty = false;
@@ -131,7 +133,8 @@ export function createPodWorker({ client, context, lister, probes, status }: Pod
 
   /** One round; resolves with the time of the next one at the latest. */
   async function sync(outer: AbortSignal): Promise<Instant | undefined | "done"> {
-    const signal = AbortSignal.any([outer, interrupt.signal]);
+    using link = linkSignals(outer, interrupt.signal);
+    const { signal } = link;
     if (gone || pod === undefined || pod.metadata.deletionTimestamp !== undefined) return terminate(outer, signal);
     if (ended !== undefined) return finish(outer, signal);
     for (;;) {

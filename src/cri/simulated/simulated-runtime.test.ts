@@ -52,12 +52,12 @@ test("createSimulatedRuntime() tells a refused pull in the registry's words", as
 });
 
 test("createSimulatedRuntime() has no network until it knows its range", async () => {
-  let range: string | undefined;
-  const runtime = createSimulatedRuntime({ clock: createFakeClock(), entropy: seededEntropy(1) }, { podCidr: () => range });
+  const node: { range?: string } = {};
+  const runtime = createSimulatedRuntime({ clock: createFakeClock(), entropy: seededEntropy(1) }, { podCidr: () => node.range });
   const config = { metadata: { name: "a", uid: "a", namespace: "d", attempt: 0 } };
   expect((await runtime.status({}, o)).status.conditions.find(({ type }) => type === "NetworkReady")?.status).toBe(false);
   await expect(runtime.runPodSandbox({ config }, o)).rejects.toThrow("cni plugin not initialized");
-  range = "10.0.7.0/24";
+  node.range = "10.0.7.0/24";
   expect((await runtime.status({}, o)).status.conditions.find(({ type }) => type === "NetworkReady")?.status).toBe(true);
   expect((await runtime.podSandboxStatus(await runtime.runPodSandbox({ config }, o), o)).network?.ip).toBe("10.0.7.2");
 });

@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import type { HttpProbe, ProbeAnswer, Prober } from "../contract.ts";
+import { linkSignals } from "../linked-signal.ts";
 import { checkGrpcHealth } from "./grpc-health.ts";
 
 const MAX_BODY_BYTES = 10 * 1024;
@@ -10,7 +11,8 @@ const MAX_REDIRECTS = 10;
 /** Probes over this process's network: the node's network namespace reaches all its pods. Certificates are not checked. */
 export const networkProber: Prober = {
   async http(probe, { timeoutMs, signal }) {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    using link = linkSignals(signal, AbortSignal.timeout(timeoutMs));
+    const limit = link.signal;
     let href = `${probe.scheme.toLowerCase()}://${address(probe.host, probe.port)}${probe.path}`;
     try {
       const url = urlOf(probe);
@@ -26,7 +28,8 @@ export const networkProber: Prober = {
   },
   grpc: checkGrpcHealth,
   async tcp({ host, port }, { timeoutMs, signal }) {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    using link = linkSignals(signal, AbortSignal.timeout(timeoutMs));
+    const limit = link.signal;
     try {
       await new Promise<void>((resolve, reject) => {
         const socket = connect({ host, port, signal: limit });

@@ -2,6 +2,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import type { Container, Pod, Probe } from "#machinery/api/core-v1.ts";
 import type { Stored } from "#machinery/object.ts";
+import { linkSignals } from "../linked-signal.ts";
 import { allContainers, formatPod } from "../names.ts";
 import type { ContainerProbes } from "../plan.ts";
 import type { RecordPodEvent } from "../pod-events.ts";
@@ -100,7 +101,10 @@ export function createProbeWorkers(deps: ProbeWorkersDeps): ProbeWorkers {
     };
     const { uid } = pod.metadata;
     workers.set(key, worker);
-    spawn(`${type} probe of ${name}`, (outer) => run(uid, name, running, worker, AbortSignal.any([outer, worker.abort.signal])));
+    spawn(`${type} probe of ${name}`, async (outer) => {
+      using link = linkSignals(outer, worker.abort.signal);
+      await run(uid, name, running, worker, link.signal);
+    });
   }
 
   async function run(uid: string, name: string, running: RuntimeContainer, worker: Worker, signal: AbortSignal) {
@@ -114,7 +118,8 @@ export function createProbeWorkers(deps: ProbeWorkersDeps): ProbeWorkers {
       const probe = specOf(uid, name, worker.type);
       if (entry === undefined || container === undefined || probe === undefined) return;
       if (isDue(entry.workers, worker)) await probeOnce(uid, entry.pod, entry.runtime, container, probe, worker, signal);
-      await clock.sleep((probe.periodSeconds ?? PROBE_DEFAULTS.periodSeconds) * 1000, AbortSignal.any([signal, worker.hurry.signal]));
+      using until = linkSignals(signal, worker.hurry.signal);
+      await clock.sleep((probe.periodSeconds ?? PROBE_DEFAULTS.periodSeconds) * 1000, until.signal);
       if (worker.hurry.signal.aborted) worker.hurry = new AbortController();
     }
   }

@@ -168,9 +168,10 @@ export function createFakeApi(): FakeApi {
 /** The API writes this time of pods' conditions as null when it is not set. */
 function withProbeTimes(object: KubeObject): KubeObject {
   if (object.kind !== "Pod") return object;
-  const { status } = object as KubeObject & { readonly status?: { readonly conditions?: readonly Json[] } };
-  const conditions = (status?.conditions ?? []).map((condition) => ({ lastProbeTime: null, ...condition }));
-  return { ...object, ...{ status: { ...status, conditions } } };
+  const pod = object as KubeObject & { readonly status?: { readonly conditions?: readonly Json[] } };
+  const conditions = (pod.status?.conditions ?? []).map((condition) => ({ lastProbeTime: null, ...condition }));
+  const dated: typeof pod = { ...pod, status: { ...pod.status, conditions } };
+  return dated;
 }
 
 /** Objects merge, null removes, lists are replaced, conditions merge by type. */
