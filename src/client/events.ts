@@ -1,6 +1,7 @@
 import { type Clock, formatTime, type Instant } from "#base/clock.ts";
 import { deferred } from "#base/deferred.ts";
 import type { Entropy } from "#base/entropy.ts";
+import { required } from "#base/invariant.ts";
 import type { Log } from "#base/log.ts";
 import { EventKind } from "#kinds/core/event.ts";
 import type { Event, ObjectReference } from "#machinery/api/core-v1.ts";
@@ -19,8 +20,10 @@ export interface EventRecorderDeps {
   readonly log: Log;
 }
 
-/** Notes wait here while the server is slow or away; more are dropped, as upstream does. */
-const MAX_QUEUED = 1000;
+/** Notes wait while the server is slow or away; more are dropped, as upstream does. */
+const MAX_QUEUED = 2000;
+/** Notes sent at the same time. */
+const LANES = 8;
 const ATTEMPTS = 12;
 const RETRY_MS = 10_000;
 
@@ -31,31 +34,42 @@ const RETRY_MS = 10_000;
 export function createEventRecorder(deps: EventRecorderDeps): EventRecorder & { run(signal: AbortSignal): Promise<void> } {
   const { client, component, host, clock, entropy, log } = deps;
   const correlator = createEventCorrelator();
-  const queue: { readonly note: EventNote; readonly at: Instant }[] = [];
-  let wake = deferred();
+  const lanes = Array.from({ length: LANES }, createLane);
+  let queued = 0;
+  let dropped = 0;
 
   return {
     record(note) {
-      if (queue.length >= MAX_QUEUED) {
-        log.warn("Event dropped: the queue is full", { reason: note.reason, message: note.message });
+      if (queued >= MAX_QUEUED) {
+        if (dropped++ === 0) log.warn("Events are dropped: the queue is full", { reason: note.reason, message: note.message });
         return;
       }
-      queue.push({ note, at: clock.now() });
-      wake.resolve();
+      queued++;
+      laneOf(note).add({ note, at: clock.now() });
     },
     async run(signal) {
-      const stop = () => wake.resolve();
-      signal.addEventListener("abort", stop, { once: true });
-      while (!signal.aborted) {
-        const next = queue.shift();
-        if (next === undefined) {
-          wake = deferred();
-          await wake.promise;
-        } else await send(next.note, next.at, signal);
-      }
-      signal.removeEventListener("abort", stop);
+      await Promise.all(lanes.map((lane) => drain(lane, signal)));
     },
   };
+
+  /** Events about one object are sent one after the other: the second may count the first up. */
+  function laneOf({ about }: EventNote): Lane {
+    const { uid = "", name = "" } = about.metadata;
+    let hash = 0;
+    for (const char of uid + name) hash = (hash * 31 + (char.codePointAt(0) ?? 0)) % 65_521;
+    return lanes[hash % LANES] ?? required(lanes[0], "lane");
+  }
+
+  async function drain(lane: Lane, signal: AbortSignal): Promise<void> {
+    for (let next = await lane.take(signal); next !== undefined; next = await lane.take(signal)) {
+      await send(next.note, next.at, signal);
+      queued--;
+      if (dropped > 0 && queued < MAX_QUEUED / 2) {
+        log.warn("Events were dropped", { dropped });
+        dropped = 0;
+      }
+    }
+  }
 
   async function send(note: EventNote, at: Instant, signal: AbortSignal): Promise<void> {
     const involvedObject = referenceTo(note);
@@ -116,6 +130,40 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder & { 
     const nanoseconds = BigInt(at) * 1_000_000n + BigInt(Math.floor(entropy.fraction() * 1e6));
     return `${object}.${nanoseconds.toString(16)}`;
   }
+}
+
+interface QueuedNote {
+  readonly note: EventNote;
+  readonly at: Instant;
+}
+
+interface Lane {
+  add(note: QueuedNote): void;
+  /** Resolves undefined when `signal` aborts. */
+  take(signal: AbortSignal): Promise<QueuedNote | undefined>;
+}
+
+function createLane(): Lane {
+  const notes: QueuedNote[] = [];
+  let wake = deferred();
+  return {
+    add(note) {
+      notes.push(note);
+      wake.resolve();
+    },
+    async take(signal) {
+      while (!signal.aborted) {
+        const next = notes.shift();
+        if (next !== undefined) return next;
+        wake = deferred();
+        const stop = () => wake.resolve();
+        signal.addEventListener("abort", stop, { once: true });
+        await wake.promise;
+        signal.removeEventListener("abort", stop);
+      }
+      return undefined;
+    },
+  };
 }
 
 function referenceTo({ about, fieldPath }: EventNote): ObjectReference {
