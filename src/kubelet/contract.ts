@@ -139,8 +139,15 @@ export interface VolumeHost {
   ): Promise<void>;
   /** Checks and, for the OrCreate types, makes what a hostPath volume names. Resolves with upstream's complaint, or undefined. */
   hostPath(path: string, type: string): Promise<string | undefined>;
-  /** The path of `subPath` inside `volume`, made when missing (as a directory), never outside of it. */
-  subPath(volume: string, subPath: string, options: { readonly fsGroup?: number }): Promise<string>;
+  /**
+   * A path that shows `subPath` of `volume`, which is made as a directory when missing and is never outside of the volume,
+   * whatever a container does to the volume meanwhile. `target` is where it may be mounted.
+   */
+  subPath(
+    volume: string,
+    subPath: string,
+    options: { readonly target: string; readonly fsGroup?: number; readonly signal: AbortSignal },
+  ): Promise<string>;
 }
 
 /** The network side of probes and HTTP hooks. "error" is a probe that could not be carried out. */

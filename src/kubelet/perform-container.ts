@@ -64,7 +64,17 @@ export async function startContainer(
   if (refusal !== undefined) return failed("CreateContainerConfigError", refusal);
   const env = await environment(context, pod, container, runtime, signal);
   if (!env.ok) return failed("CreateContainerConfigError", env.message);
-  const volumeMounts = await containerMounts(host.volumes, { pod, container, paths, env: env.env });
+  const volumeMounts = await containerMounts(
+    host.volumes,
+    {
+      pod,
+      container,
+      paths,
+      env: env.env,
+      subPathDirectory: `${podDirectory(context.options.rootDirectory, pod.metadata.uid)}/volume-subpaths`,
+    },
+    signal,
+  );
   if (!volumeMounts.ok) return failed("CreateContainerConfigError", volumeMounts.message);
 
   const { uid, name } = pod.metadata;

@@ -2,7 +2,7 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createLinuxVolumes } from "./linux-volumes.ts";
+import { createLinuxVolumes, resolveSubPath } from "./linux-volumes.ts";
 
 const signal = new AbortController().signal;
 const volumes = createLinuxVolumes({ secretsInMemory: false });
@@ -48,15 +48,15 @@ test("emptyDirectory() is open to all and keeps what is in it", async () => {
   expect(await readdir(`${root}/e`)).toEqual(["kept"]);
 });
 
-test("subPath() makes what is missing and never leaves the volume", async () => {
+test("resolveSubPath() makes what is missing and never leaves the volume", async () => {
   await mkdir(`${root}/v`);
-  expect(await volumes.subPath(`${root}/v`, "a/b", {})).toBe(`${root}/v/a/b`);
+  expect(await resolveSubPath(`${root}/v`, "a/b", {})).toBe(`${root}/v/a/b`);
   expect((await lstat(`${root}/v/a/b`)).isDirectory()).toBe(true);
   await symlink("/etc", `${root}/v/out`);
   await symlink("a", `${root}/v/in`);
-  expect(await volumes.subPath(`${root}/v`, "in/b", {})).toBe(`${root}/v/a/b`);
-  await expect(volumes.subPath(`${root}/v`, "out", {})).rejects.toThrow('Cannot mount subPath "out": it leads out of its volume');
-  await expect(volumes.subPath(`${root}/v`, "out/made-by-test", {})).rejects.toThrow("it leads out of its volume");
+  expect(await resolveSubPath(`${root}/v`, "in/b", {})).toBe(`${root}/v/a/b`);
+  await expect(resolveSubPath(`${root}/v`, "out", {})).rejects.toThrow('Cannot mount subPath "out": it leads out of its volume');
+  await expect(resolveSubPath(`${root}/v`, "out/made-by-test", {})).rejects.toThrow("it leads out of its volume");
 });
 
 test("hostPath() checks types in upstream's words", async () => {

@@ -1,10 +1,26 @@
 import { randomBytes } from "node:crypto";
-import { chmod, chown, lstat, mkdir, readdir, readFile, readlink, realpath, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { constants } from "node:fs";
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { hasCode } from "#base/node/files.ts";
 import { exec } from "#base/node/exec.ts";
 import type { ProjectedFile, VolumeHost } from "../contract.ts";
-import { isMountPoint } from "./mounts.ts";
+import { isMountPoint, unmountBelow } from "./mounts.ts";
 
 /** The link that all files of a projected volume go through. */
 const DATA = "..data";
@@ -31,20 +47,64 @@ export function createLinuxVolumes({ secretsInMemory = true }: LinuxVolumesOptio
       await project(path, files, fsGroup);
     },
     hostPath: checkHostPath,
-    async subPath(volume, subPath, { fsGroup }) {
-      const root = await realpath(volume);
-      const wanted = join(root, subPath);
-      try {
-        return inside(root, await realpath(wanted), subPath);
-      } catch (cause) {
-        if (!hasCode(cause, "ENOENT")) throw cause;
-      }
-      await makeInside(root, subPath);
-      const made = inside(root, await realpath(wanted), subPath);
-      await giveTo(made, fsGroup);
-      return made;
+    async subPath(volume, subPath, { target, fsGroup, signal }) {
+      const path = await resolveSubPath(volume, subPath, fsGroup === undefined ? {} : { fsGroup });
+      await bindWithoutLinks(await realpath(volume), path, { target, subPath, signal });
+      return target;
     },
   };
+}
+
+/** Where `subPath` leads inside the volume, made when missing. Throws SubPathError where it leads out. */
+export async function resolveSubPath(volume: string, subPath: string, { fsGroup }: { readonly fsGroup?: number }): Promise<string> {
+  const root = await realpath(volume);
+  const wanted = join(root, subPath);
+  try {
+    return inside(root, await realpath(wanted), subPath);
+  } catch (cause) {
+    if (!hasCode(cause, "ENOENT")) throw cause;
+  }
+  await makeInside(root, subPath);
+  const made = inside(root, await realpath(wanted), subPath);
+  await giveTo(made, fsGroup);
+  return made;
+}
+
+/** A file handle that only names a place; Node has no constant for it. */
+const O_PATH = 0o10000000;
+
+/**
+ * Bind-mounts `path`, below `root` and free of links when it was resolved, to `target`. It is walked step by step without
+ * following links and mounted by its handle, so that a container which puts a link into the way gets an error and not the
+ * machine's files.
+ */
+async function bindWithoutLinks(
+  root: string,
+  path: string,
+  { target, subPath, signal }: { readonly target: string; readonly subPath: string; readonly signal: AbortSignal },
+) {
+  let handle = await open(root, O_PATH);
+  try {
+    for (const step of path
+      .slice(root.length)
+      .split("/")
+      .filter((each) => each !== "")) {
+      const next = await open(`/proc/self/fd/${handle.fd}/${step}`, O_PATH | constants.O_NOFOLLOW);
+      await handle.close();
+      handle = next;
+      if ((await handle.stat()).isSymbolicLink())
+        throw new SubPathError(`Cannot mount subPath "${subPath}": a link took its place, wanted no link`);
+    }
+    await unmountBelow(target, signal); // of an earlier start of the container
+    if ((await handle.stat()).isDirectory()) await mkdir(target, { recursive: true });
+    else {
+      await mkdir(dirname(target), { recursive: true });
+      await writeFile(target, "", { flag: "a" });
+    }
+    await exec(["mount", "--no-canonicalize", "--bind", `/proc/${process.pid}/fd/${handle.fd}`, target], { signal });
+  } finally {
+    await handle.close();
+  }
 }
 
 async function mountTmpfs(path: string, sizeBytes: number | undefined, signal: AbortSignal) {

@@ -18,17 +18,22 @@ const PROPAGATION = {
 /** The container's volume mounts, subPaths resolved; shallower ones first, so that a mount inside another is not hidden. */
 export async function containerMounts(
   host: VolumeHost,
-  {
-    pod,
-    container,
-    paths,
-    env,
-  }: { readonly pod: Pod; readonly container: Container; readonly paths: ReadonlyMap<string, string>; readonly env: readonly EnvPair[] },
+  options: {
+    readonly pod: Pod;
+    readonly container: Container;
+    /** Volumes by name. */
+    readonly paths: ReadonlyMap<string, string>;
+    readonly env: readonly EnvPair[];
+    /** Where subPaths are mounted: upstream's volume-subpaths below the pod's directory. */
+    readonly subPathDirectory: string;
+  },
+  signal: AbortSignal,
 ): Promise<ContainerMountsAnswer> {
+  const { pod, container, paths, env, subPathDirectory } = options;
   const variables = new Map(env.map(({ name, value }) => [name, value]));
   const fsGroup = pod.spec.securityContext?.fsGroup;
   const mounts: Mount[] = [];
-  for (const mount of container.volumeMounts ?? []) {
+  for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
     const volume = paths.get(mount.name);
     if (volume === undefined)
       return { ok: false, message: `cannot find volume "${mount.name}" to mount into container "${container.name}"` };
@@ -38,7 +43,8 @@ export async function containerMounts(
     if (subPath !== "") {
       if (!isSafePath(subPath.replace(/\/$/, "")))
         return { ok: false, message: `unable to provision SubPath \`${subPath}\`: must not contain '..'` };
-      hostPath = await host.subPath(volume, subPath, fsGroup === undefined ? {} : { fsGroup });
+      const target = `${subPathDirectory}/${mount.name}/${container.name}/${index}`;
+      hostPath = await host.subPath(volume, subPath, { target, signal, ...(fsGroup === undefined ? {} : { fsGroup }) });
     }
     const source = pod.spec.volumes?.find((each) => each.name === mount.name);
     const written =
