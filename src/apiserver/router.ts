@@ -58,6 +58,7 @@ export function createRouter({ served, paths, special }: RouterDeps): Handler {
     if (!kind.verbs.includes(verb)) throw methodNotAllowed();
     // The verb tells whether there is a name, except for what is sent to the wrong place.
     if (verb === "create" ? info.name !== "" : NEEDS_NAME.has(verb) && info.name === "") throw methodNotAllowed();
+    if (kind.deprecated !== undefined) exchange.warnings.add(deprecationText(kind, kind.deprecated));
     const own = special.get(`${kind.plural}.${kind.group}`);
     if (own !== undefined) return own(served, exchange, resource);
     if (kind.scope === "Namespaced" && info.namespace === "" && !ACROSS_NAMESPACES.has(verb)) throw methodNotAllowed();

@@ -201,15 +201,18 @@ function secureContext({ certPem, keyPem, clientCaPem }: TlsFiles) {
   return { cert: certPem, key: keyPem, ca: clientCaPem, minVersion: "TLSv1.2" as const };
 }
 
+/** One for all: making an error costs more than ending a request. */
+const GONE = new ClientGoneError("Cannot go on with the request: the client or the server goes away");
+
 /** Never rejects: there is nobody behind it to tell. */
 async function serve(request: AnyRequest, response: AnyResponse, handle: Handler, closing: AbortSignal, log: Log): Promise<void> {
   const gone = new AbortController();
-  response.on("close", () => gone.abort());
+  response.on("close", () => gone.abort(GONE));
   response.on("error", (cause: Error) => {
     log.debug("A connection failed", { cause });
-    gone.abort();
+    gone.abort(GONE);
   });
-  const abort = () => gone.abort();
+  const abort = () => gone.abort(GONE);
   closing.addEventListener("abort", abort, { once: true });
   try {
     const exchange = exchangeOf(request, gone.signal);
@@ -231,12 +234,12 @@ async function serveUpgrade(
   log: Log,
 ): Promise<void> {
   const gone = new AbortController();
-  socket.on("close", () => gone.abort());
+  socket.on("close", () => gone.abort(GONE));
   socket.on("error", (cause) => {
     log.debug("An upgraded connection failed", { cause });
-    gone.abort();
+    gone.abort(GONE);
   });
-  const abort = () => gone.abort();
+  const abort = () => gone.abort(GONE);
   closing.addEventListener("abort", abort, { once: true });
   try {
     const exchange = exchangeOf(request, gone.signal, { request, socket, head });

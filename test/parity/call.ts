@@ -46,7 +46,7 @@ export function callerOf(server: TestServer): Caller {
           response.on("error", reject);
           response.on("end", () => {
             const text = Buffer.concat(chunks).toString();
-            const json = /^application\/json/.test(response.headers["content-type"] ?? "") && !text.includes("\n{");
+            const json = (response.headers["content-type"] ?? "").startsWith("application/json") && !text.includes("\n{");
             resolve({
               code: response.statusCode ?? 0,
               headers: response.headers,

@@ -30,7 +30,7 @@ interface Object {
 
 async function created(path: string, body: object): Promise<Object> {
   const answer = await call("POST", path, { body });
-  expect(answer.code, answer.text).toBe(201);
+  expect(answer).toMatchObject({ code: 201 });
   return answer.body as Object;
 }
 

@@ -26,7 +26,8 @@ export function exchangeOf(request: AnyRequest, signal: AbortSignal, upgrade?: U
   const query = new URLSearchParams(question < 0 ? "" : target.slice(question + 1));
   const method = request.method ?? "GET";
   let body: Promise<Uint8Array> | undefined;
-  const socket = request.socket;
+  // Of HTTP/2 the session's, which is the same object for all its requests.
+  const socket = ("stream" in request ? request.stream.session?.socket : undefined) ?? request.socket;
   return {
     method,
     path,

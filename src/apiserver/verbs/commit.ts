@@ -37,7 +37,9 @@ export async function commitPut(
     return undefined;
   }
   await resource.cache.waitFor(commit.revision, signal);
-  return resource.entryOf(key, value, commit.revision);
+  const shown = resource.cache.get(key);
+  // Decoded once already, unless somebody has written again meanwhile.
+  return shown?.revision === commit.revision ? shown : resource.entryOf(key, value, commit.revision);
 }
 
 /** The last state with the deletion's revision, or undefined where the key is not as expected. */
