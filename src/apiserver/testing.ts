@@ -9,6 +9,7 @@ import type { Store } from "#store/contract.ts";
 import { createMemoryStore } from "#store/memory.ts";
 import { createWatchHub } from "#store/watch-hub.ts";
 import { renderKubeconfig } from "#client/kubeconfig.ts";
+import type { DialKubelet } from "./proxy/target.ts";
 import { type ApiServer, createApiServer } from "./server.ts";
 
 export interface TestServerOptions {
@@ -18,6 +19,8 @@ export interface TestServerOptions {
   readonly log?: Log;
   /** @default a new memory store */
   readonly store?: Store;
+  /** Where node agents are reached. @default by the node's address */
+  readonly dialKubelet?: DialKubelet;
 }
 
 export interface TestServer extends AsyncDisposable {
@@ -46,7 +49,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     issueCertificate({ ca, cn: "kube-apiserver", sans: ["localhost", "127.0.0.1", "::1"], usages: ["server"], days: 1, now: Date.now() }),
     issueCertificate({ ca, cn: "kubernetes-admin", orgs: ["system:masters"], usages: ["client"], days: 1, now: Date.now() }),
   ]);
-  const api = createApiServer({ store, hub, kinds: KINDS, clock, entropy, log }, { advertise: "192.0.2.1:6443", clientCaPem: ca.certPem });
+  const api = createApiServer(
+    { store, hub, kinds: KINDS, clock, entropy, log, ...(options.dialKubelet === undefined ? {} : { dialKubelet: options.dialKubelet }) },
+    { advertise: "192.0.2.1:6443", clientCaPem: ca.certPem },
+  );
   await api.bootstrap(new AbortController().signal);
   const tls = { certPem: serving.certPem, keyPem: serving.keyPem, clientCaPem: ca.certPem };
   const listening = await api.listen({ host: "127.0.0.1", port: 0, tls });
