@@ -76,4 +76,19 @@ describe("perform()", () => {
     expect(failures).toEqual([]);
     expect(written).toHaveLength(1);
   });
+
+  test("a conflict about a version is a failure, to be looked at again; one about the uid means gone", async () => {
+    const { client, deps } = setup();
+    const { metadata } = await client.create(PodKind, { ...pod("a"), metadata: { name: "a", namespace: "default" } }, deps.signal);
+    const remove = (more: Partial<Extract<Action, { do: "delete" }>>): Action => ({
+      do: "delete",
+      kind: PodKind,
+      object: { name: "a", namespace: "default", uid: metadata.uid },
+      because: "test",
+      ...more,
+    });
+    expect((await perform([remove({ options: { resourceVersion: "999" } })], deps)).failures).toHaveLength(1);
+    expect((await perform([remove({ object: { name: "a", namespace: "default", uid: "other" } })], deps)).failures).toEqual([]);
+    expect(client.all(PodKind)).toHaveLength(1);
+  });
 });

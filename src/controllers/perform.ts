@@ -77,7 +77,7 @@ async function performOne(action: Action, deps: PerformDeps): Promise<Written | 
   } catch (cause) {
     if (deps.signal.aborted) return undefined;
     if (action.do === "create" && action.orExists === true && hasReason(cause, "AlreadyExists")) return undefined;
-    if (action.do === "delete" && hasReason(cause, "NotFound", "Conflict")) return undefined; // gone, or another object of that name
+    if (action.do === "delete" && isGone(action, cause)) return undefined;
     if (action.do === "create" && isNamespaceTerminating(cause)) return undefined;
     if ((action.do === "create" || action.do === "delete") && action.announce !== undefined) {
       const { about, failed } = action.announce;
@@ -120,6 +120,11 @@ async function write(action: Exclude<Action, { readonly do: "event" }>, { client
     default:
       return unreachable(action);
   }
+}
+
+/** Gone, or another object of that name. Where a version was asked for, a conflict may also mean that the object changed. */
+function isGone({ options }: Extract<Action, { readonly do: "delete" }>, cause: unknown): boolean {
+  return hasReason(cause, "NotFound") || (options?.resourceVersion === undefined && hasReason(cause, "Conflict"));
 }
 
 /** Creating in a namespace that is being deleted cannot succeed later either. */
