@@ -67,7 +67,3 @@ export function currentSandbox(runtime: PodRuntime): RuntimeSandbox | undefined 
 export function readySandbox(runtime: PodRuntime): RuntimeSandbox | undefined {
   return runtime.sandboxes.find((sandbox) => sandbox.ready);
 }
-
-export function isRunningAnything(runtime: PodRuntime): boolean {
-  return runtime.containers.some((container) => container.state === "running" || container.state === "unknown");
-}

@@ -12,9 +12,9 @@ import { gracePeriodOf, killContainer, type StartAnswer, startContainer } from "
 import { runSandbox } from "./perform-sandbox.ts";
 import { planPod, type PodAction, type PodPlan, terminationStages, type Waiting } from "./plan.ts";
 import { downwardFacts, type NodeContext } from "./pod-context.ts";
-import { noRuntime, type PodRuntime, readySandbox } from "./pod-runtime.ts";
+import { latest, noRuntime, type PodRuntime, readySandbox } from "./pod-runtime.ts";
 import type { ProbeWorkers } from "./probes/probe-workers.ts";
-import { podCgroup, podCgroups } from "./resources.ts";
+import { linuxResources, podCgroup, podCgroups, podLimits } from "./resources.ts";
 import type { RestartBackOff } from "./restart-back-off.ts";
 import type { RuntimeLister } from "./runtime-lister.ts";
 import { computePodStatus } from "./status.ts";
@@ -72,6 +72,8 @@ export function createPodWorker({ client, context, lister, probes, status }: Pod
   const held = new Map<string, Waiting & { readonly retryAt: Instant }>();
   const messages = new Map<string, string>();
   const backOffTold = new Map<string, Instant>();
+  /** What each container may use, by id. */
+  const granted = new Map<string, string>();
   /** Ids of containers whose end has begun. */
   const ending = new Set<string>();
   let paths: ReadonlyMap<string, string> | undefined;
@@ -150,9 +152,29 @@ export function createPodWorker({ client, context, lister, probes, status }: Pod
       tellBackOff(plan);
       probes.update(pod, runtime);
       const actions = plan.actions.filter((action) => !isHeldBack(action));
+      await resize(runtime, signal);
       if (actions.length === 0) return earliest(plan.recheckAt, ...nextTries(plan), await refresh(runtime, signal));
       for (const action of actions) await perform(action, outer, signal);
       await lister.relistPod(uid, signal);
+    }
+  }
+
+  /** Gives running containers what the spec grants them now. Those taken over are believed to have what it said then. */
+  async function resize(runtime: PodRuntime, signal: AbortSignal) {
+    if (pod === undefined) return;
+    for (const { container } of allContainers(pod)) {
+      const target = latest(runtime, container.name);
+      if (target?.state !== "running") continue;
+      const { oomScoreAdj: _fixed, ...linux } = linuxResources(pod, container, context.facts.memoryBytes);
+      const wanted = JSON.stringify(linux);
+      const before = granted.get(target.id);
+      granted.set(target.id, wanted);
+      if (before === undefined || before === wanted) continue;
+      await host.cgroups.apply(podCgroup(options.cgroupRoot, pod), podLimits(pod));
+      await cri.updateContainerResources({ containerId: target.id, linux }, { signal });
+      const { name, resources = {} } = container;
+      const told = JSON.stringify({ containers: [{ name, resources }], generation: pod.metadata.generation });
+      record(pod, undefined, "Normal", "ResizeCompleted", `Pod resize completed: ${told}`);
     }
   }
 

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { CriError } from "#cri/error.ts";
 import { LeaseKind } from "#kinds/coordination/lease.ts";
 import { ConfigMapKind } from "#kinds/core/config-map.ts";
 import { NodeKind } from "#kinds/core/node.ts";
@@ -271,6 +272,76 @@ describe("runKubelet(): pods", () => {
       waiting: { reason: "CreateContainerConfigError", message: 'secret "s" not found' },
     });
     expect(node.api.events("web")).toContain('Failed: Error: secret "s" not found');
+  });
+
+  test("a container whose resources change is resized where it runs", async () => {
+    const resized: object[] = [];
+    start({ wrap: (cri) => ({ ...cri, updateContainerResources: async ({ linux }) => void resized.push(linux) }) });
+    const sized = (memory: string) => container("main", { resources: { limits: { memory } } });
+    const pod = node.create("web", { containers: [sized("64Mi")] });
+    await node.clock.advance(2_000);
+    expect(resized).toEqual([]);
+    node.api.put(PodKind, {
+      ...pod,
+      metadata: { ...pod.metadata, generation: 2 },
+      spec: { ...pod.spec, containers: [sized("128Mi")] },
+      status: node.pod("web")?.status ?? {},
+    });
+    await node.clock.advance(2_000);
+    expect(resized).toEqual([{ cpuShares: 2, memoryLimitInBytes: 128 * 2 ** 20 }]);
+    expect(node.pod("web")?.status).toMatchObject({
+      observedGeneration: 2,
+      containerStatuses: [{ restartCount: 0, resources: { limits: { memory: "128Mi" } } }],
+    });
+    expect(node.api.events("web").at(-1)).toBe(
+      'ResizeCompleted: Pod resize completed: {"containers":[{"name":"main","resources":{"limits":{"memory":"128Mi"}}}],"generation":2}',
+    );
+  });
+
+  test("a pod deleted while its image is pulled ends at once", async () => {
+    start({
+      wrap: (cri) => ({
+        ...cri,
+        pullImage: (_request, { signal }) =>
+          new Promise((_, reject) =>
+            signal.addEventListener("abort", () => reject(new CriError({ code: "Cancelled", call: "PullImage", details: "" }))),
+          ),
+      }),
+    });
+    node.create("web", { containers: [container("main", { image: "slow:1" })] });
+    await node.clock.advance(2_000);
+    expect(node.pod("web")?.status).toMatchObject({
+      phase: "Pending",
+      containerStatuses: [{ state: { waiting: { reason: "ContainerCreating" } } }],
+    });
+    node.api.deleteGracefully(PodKind, { name: "web", namespace: "default" }, 30, "2030-01-01T00:00:32Z");
+    await node.clock.advance(100);
+    expect(node.pod("web")).toBeUndefined();
+  });
+
+  test("a pod that outlives its deadline fails", async () => {
+    start();
+    node.create("web", { activeDeadlineSeconds: 5 });
+    await node.clock.advance(4_000);
+    expect(node.pod("web")?.status?.phase).toBe("Running");
+    await node.clock.advance(2_000);
+    expect(node.pod("web")?.status).toMatchObject({
+      phase: "Failed",
+      reason: "DeadlineExceeded",
+      message: "Pod was active on the node longer than the specified deadline",
+    });
+    expect(await running()).toEqual([]);
+  });
+
+  test("a pod that loses its sandbox gets another", async () => {
+    start();
+    node.create("web", {});
+    await node.clock.advance(1_000);
+    const [sandbox] = await node.cri.listPodSandbox({}, { signal });
+    await node.cri.stopPodSandbox(sandbox?.id ?? "", { signal });
+    await node.clock.advance(2_000);
+    expect(node.pod("web")?.status).toMatchObject({ phase: "Running", containerStatuses: [{ ready: true, restartCount: 1 }] });
+    expect(node.api.events("web")).toContain("SandboxChanged: Pod sandbox changed, it will be killed and re-created.");
   });
 
   test("volume types beyond us are refused by name", async () => {

@@ -153,6 +153,7 @@ test("computePodStatus() is whole for a running pod", () => {
         image: "docker.io/library/web:1",
         imageID: "docker.io/library/web@sha256:1",
         containerID: "containerd://main-1",
+        resources: {},
       },
     ],
   });

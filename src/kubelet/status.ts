@@ -83,7 +83,25 @@ function containerStatus(container: Container, facts: StatusFacts, init: boolean
     held !== undefined && !ended && restarts && base.state?.running === undefined && !facts.terminated
       ? { ...base, ...(base.state?.terminated === undefined ? {} : { lastState: base.state }), state: { waiting: held } }
       : base;
-  return { ...shown, ...readiness(container, shown, present, facts, init) };
+  return { ...shown, ...readiness(container, shown, present, facts, init), ...(present === undefined ? {} : granted(container)) };
+}
+
+/** What the running container was given. */
+function granted({ resources = {}, volumeMounts = [] }: Container): Partial<ContainerStatus> {
+  const { requests, limits } = resources;
+  return {
+    ...(requests === undefined ? {} : { allocatedResources: requests }),
+    resources: { ...(limits === undefined ? {} : { limits }), ...(requests === undefined ? {} : { requests }) },
+    ...(volumeMounts.length === 0
+      ? {}
+      : {
+          volumeMounts: volumeMounts.map(({ name, mountPath, readOnly }) => ({
+            name,
+            mountPath,
+            ...(readOnly === true ? { readOnly, recursiveReadOnly: "Disabled" } : {}),
+          })),
+        }),
+  };
 }
 
 function withoutContainer(container: Container, pod: Pod, previous: ContainerStatus | undefined): ContainerStatus {
@@ -312,9 +330,4 @@ function conditionsOf(
     const names = incomplete.map((status) => status.name).join(" ");
     return { type, status: "False", reason: "ContainersNotInitialized", message: `containers with incomplete status: [${names}]` };
   }
-}
-
-/** Whether all containers of the pod have ended for good, as its status tells: then the API object may go. */
-export function allEnded(runtime: PodRuntime): boolean {
-  return runtime.containers.every((container) => container.state === "exited" || container.state === "created");
 }
