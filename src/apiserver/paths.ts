@@ -34,10 +34,13 @@ export function createPaths({
     { name: "etcd", check: async () => void (await store.revision()) },
   ];
   const openApi = createOpenApi(kinds);
+  const roots = rootPaths(kinds);
   const version = versionAnswer(process.env.NAVARCH_VERSION ?? "0.0.0", { arch: process.arch, runtime: `node${process.version}` });
   return (exchange) => {
     const [root = "", second] = exchange.path.split("/").filter((part) => part !== "");
     switch (root) {
+      case "":
+        return Promise.resolve(jsonAnswer(200, { paths: roots }));
       case "api":
       case "apis":
         return discoveryPath(discovery, exchange);
@@ -76,4 +79,14 @@ function openidConfiguration(issuer: string): object {
     subject_types_supported: ["public"],
     id_token_signing_alg_values_supported: ["ES256"],
   };
+}
+
+/** GET /: where there is something. */
+function rootPaths(kinds: readonly Kind[]): readonly string[] {
+  const groups = kinds.filter(({ group }) => group !== "").flatMap(({ group, version }) => [`/apis/${group}`, `/apis/${group}/${version}`]);
+  const others = [
+    "/.well-known/openid-configuration", "/api", "/api/v1", "/apis", "/healthz", "/healthz/etcd", "/healthz/ping", "/livez", "/livez/etcd",
+    "/livez/ping", "/metrics", "/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/readyz", "/readyz/etcd", "/readyz/ping", "/version",
+  ]; // biome-ignore format: one glance
+  return [...new Set([...others, ...groups])].toSorted();
 }

@@ -9,6 +9,7 @@ import type { Authenticator } from "./auth/authenticate.ts";
 import type { Authorizer } from "./auth/authorize.ts";
 import { attributesOf, forbiddenFor } from "./auth/authorize.ts";
 import { impersonated } from "./auth/impersonate.ts";
+import { limitInFlight } from "./http/in-flight.ts";
 import { statusAnswer } from "./http/answer.ts";
 import { ClientGoneError } from "./http/connection.ts";
 import type { Exchange, Stage } from "./http/exchange.ts";
@@ -23,7 +24,16 @@ export interface PipelineDeps {
 
 /** The stages in their order: each sees a request before those after it. The first line of each says why it sits there. */
 export function pipeline(deps: PipelineDeps): readonly Stage[] {
-  return [measure(deps), answerErrors(deps), auditId, limitUrl, authenticate(deps), impersonate(deps), authorize(deps)];
+  return [
+    measure(deps),
+    answerErrors(deps),
+    auditId,
+    limitUrl,
+    limitInFlight(deps.clock),
+    authenticate(deps),
+    impersonate(deps),
+    authorize(deps),
+  ];
 }
 
 /** Outside of everything: it must see every answer, those about errors too. */

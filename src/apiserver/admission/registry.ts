@@ -13,6 +13,7 @@ import { rbacEscalation } from "./rbac-escalation.ts";
 import {
   defaultIngressClass, defaultStorageClass, defaultTolerationSeconds, priority, runtimeClass, taintNodesByCondition,
 } from "./pod-defaults.ts"; // biome-ignore format: one glance
+import { withoutEffect } from "./without-effect.ts";
 import { serviceAccount } from "./service-account.ts";
 
 export interface AdmissionDeps {
@@ -39,5 +40,6 @@ export function admissionPlugins(deps: AdmissionDeps): readonly AdmissionPlugin[
     certificateSigners(deps),
     defaultIngressClass(deps),
     rbacEscalation(deps),
+    withoutEffect,
   ];
 }
