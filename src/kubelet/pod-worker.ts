@@ -235,13 +235,22 @@ export function createPodWorker({ client, context, lister, probes, status }: Pod
       }
       case "removeContainer":
         await cri.removeContainer(action.id, { signal });
-        if (action.logPath !== "") await host.removeTree(action.logPath, signal);
+        await removeLogs(action.logPath, signal);
         return;
       case "removeSandbox":
         await cri.stopPodSandbox(action.id, { signal });
         await cri.removePodSandbox(action.id, { signal });
         return;
     }
+  }
+
+  /** The log and what was rotated away from it. */
+  async function removeLogs(path: string, signal: AbortSignal) {
+    const slash = path.lastIndexOf("/");
+    if (slash < 0) return;
+    const [directory, name] = [path.slice(0, slash), path.slice(slash + 1)];
+    const rotated = (await host.list(directory)).filter((each) => each.startsWith(`${name}.`));
+    for (const each of [name, ...rotated]) await host.removeTree(`${directory}/${each}`, signal);
   }
 
   async function startOrComplain(

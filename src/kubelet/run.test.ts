@@ -376,6 +376,22 @@ describe("runKubelet(): probes", () => {
     expect(conditions(node.pod("web")?.status)["Ready"]).toBe("True");
   });
 
+  test("a container that needs a moment to listen need not wait for the next period", async () => {
+    let up = false;
+    const refused = { outcome: "failure" as const, output: "connection refused" };
+    start({ prober: proberThat(() => (up ? { outcome: "success", output: "" } : refused)) });
+    node.create("web", { containers: [container("main", { readinessProbe: { httpGet: { port: 80 }, periodSeconds: 10 } })] });
+    await node.clock.advance(300);
+    up = true;
+    await node.clock.advance(500);
+    expect(node.pod("web")?.status?.containerStatuses?.[0]?.ready).toBe(true);
+    up = false;
+    await node.clock.advance(29_000);
+    expect(node.pod("web")?.status?.containerStatuses?.[0]?.ready).toBe(true); // once ready, three failures at the period's pace
+    await node.clock.advance(3_000);
+    expect(node.pod("web")?.status?.containerStatuses?.[0]?.ready).toBe(false);
+  });
+
   test("a failed liveness probe restarts the container", async () => {
     let failing = false;
     const answer = () => (failing ? { outcome: "failure" as const, output: "no" } : { outcome: "success" as const, output: "" });

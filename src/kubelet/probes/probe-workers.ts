@@ -26,6 +26,8 @@ export interface ProbeWorkersDeps extends HandlerDeps {
  * P1. Liveness and readiness wait until the startup probe has succeeded.
  * P2. After a failed startup or liveness probe the worker rests: the container is about to be replaced.
  * P3. A pod that terminates is probed for readiness only.
+ * P4. A container that was never ready is asked again after 250 ms, 500 ms and so on up to the period: one that needs a moment to
+ *     listen need not wait for the next period. (Upstream asks again whenever it looks at the pod.)
  */
 export interface ProbeWorkers {
   /** Starts and ends workers so that they fit the pod. Addresses and specs of later calls count from then on. */
@@ -43,6 +45,9 @@ interface Worker {
   /** Aborted to end the wait before the next probe. */
   hurry: AbortController;
 }
+
+const EARLY_PROBE_MS = 250;
+const EARLY_PROBES = 6;
 
 const TYPES: readonly ProbeType[] = ["startup", "liveness", "readiness"];
 
@@ -112,14 +117,19 @@ export function createProbeWorkers(deps: ProbeWorkersDeps): ProbeWorkers {
     if (first === undefined) return;
     const delayMs = (first.initialDelaySeconds ?? 0) * 1000;
     await clock.sleep(Math.max(0, running.startedAt + delayMs - clock.now()), signal);
+    let early = worker.state.result === "success" ? EARLY_PROBES : 0;
     while (!signal.aborted) {
       const entry = byPod.get(uid);
       const container = containerOf(uid, name);
       const probe = specOf(uid, name, worker.type);
       if (entry === undefined || container === undefined || probe === undefined) return;
-      if (isDue(entry.workers, worker)) await probeOnce(uid, entry.pod, entry.runtime, container, probe, worker, signal);
+      const due = isDue(entry.workers, worker);
+      if (due) await probeOnce(uid, entry.pod, entry.runtime, container, probe, worker, signal);
+      if (worker.state.lastOutcome === "success") early = EARLY_PROBES;
+      const periodMs = (probe.periodSeconds ?? PROBE_DEFAULTS.periodSeconds) * 1000;
+      const hastens = worker.type === "readiness" && due && early < EARLY_PROBES; // P4
       using until = linkSignals(signal, worker.hurry.signal);
-      await clock.sleep((probe.periodSeconds ?? PROBE_DEFAULTS.periodSeconds) * 1000, until.signal);
+      await clock.sleep(hastens ? Math.min(periodMs, EARLY_PROBE_MS * 2 ** early++) : periodMs, until.signal);
       if (worker.hurry.signal.aborted) worker.hurry = new AbortController();
     }
   }
