@@ -67,7 +67,8 @@ export function createNodeAuthorizer({ resources, objects }: NodeAuthorizerDeps)
   ): Promise<Decision> {
     if (!verbs.includes(verb)) return deny(`can only read resources of this type`);
     if (subresource !== "" && !verbs.includes("update")) return deny("cannot read subresource");
-    if (name === "") return deny("can only read namespaced object of this type");
+    if (namespace === "") return deny("can only read namespaced object of this type");
+    if (name === "") return deny("No Object name found");
     const pods = await podsOn(node, namespace);
     return pods.some((pod) => names(podReferences(pod)).has(name)) ? ALLOWED : deny(unrelated(node));
   }

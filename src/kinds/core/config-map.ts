@@ -39,7 +39,7 @@ function validateConfigMap({ data = {}, binaryData = {} }: ConfigMap): Errors {
     errors.push(...isConfigMapKey(key).map((message) => invalidField(`binaryData[${key}]`, key, message)));
     size += decodedBytes(value);
   }
-  return size > MAX_DATA_BYTES ? [...errors, tooLongField("", MAX_DATA_BYTES)] : errors;
+  return size > MAX_DATA_BYTES ? [...errors, tooLongField("[]", MAX_DATA_BYTES)] : errors;
 }
 
 /** How many bytes a base64 text stands for. */

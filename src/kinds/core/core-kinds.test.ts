@@ -44,7 +44,7 @@ describe("ConfigMapKind", () => {
       { data: { k: "x" }, binaryData: { k: "eA==" } },
       ['data[k]: Invalid value: "k": duplicate of key present in binaryData'],
     ],
-    ["too large", { data: { k: "x".repeat(1_048_577) } }, [": Too long: may not be more than 1048576 bytes"]],
+    ["too large", { data: { k: "x".repeat(1_048_577) } }, ["[]: Too long: may not be more than 1048576 bytes"]],
   ])("%s", (_, body, expected) => {
     expect(createErrors(ConfigMapKind, { metadata, ...body })).toEqual(expected);
   });
