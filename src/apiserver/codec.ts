@@ -33,11 +33,6 @@ export function encodeBody(value: object, { format, pretty }: Representation): U
   }
 }
 
-/** Whether a value of this kind has a protobuf form. */
-export function hasProtobuf(apiVersion: string, kind: string): boolean {
-  return protobufType({ apiVersion, kind }) !== undefined;
-}
-
 function protobufType(value: object): string | undefined {
   const { apiVersion = "", kind = "" } = value as { readonly apiVersion?: string; readonly kind?: string };
   const slash = apiVersion.indexOf("/");

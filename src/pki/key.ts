@@ -24,10 +24,6 @@ export function parseKey(keyPem: string): KeyMaterial {
   return { privateKey, publicKey: createPublicKey(privateKey), keyPem };
 }
 
-export function publicKeyPem(key: KeyObject): string {
-  return key.export({ type: "spki", format: "pem" }).toString();
-}
-
 function exportKey(key: KeyObject): string {
   return key.export({ type: "sec1", format: "pem" }).toString();
 }

@@ -1,11 +1,6 @@
 const encoder = new TextEncoder();
 const COMMA = encoder.encode(",");
 
-/** UTF-8 of a text that is written many times. */
-export function bytesOf(text: string): Uint8Array {
-  return encoder.encode(text);
-}
-
 /** `{"kind":"Pod","apiVersion":"v1",`: how the canonical JSON of every object of a kind begins. */
 export function objectHead(kind: string, apiVersion: string): Uint8Array {
   return encoder.encode(`{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},`);

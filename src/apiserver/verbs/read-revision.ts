@@ -1,4 +1,4 @@
-import { FutureRevisionError, type Revision } from "#store/contract.ts";
+import type { Revision } from "#store/contract.ts";
 import { invalidField } from "#machinery/field-error.ts";
 import { invalid, STATUS_CODES, StatusError } from "#machinery/status.ts";
 import type { Resource } from "../resource.ts";
@@ -44,8 +44,4 @@ export function tooLargeVersion(wanted: number, current: number): StatusError {
     message: `Timeout: Too large resource version: ${wanted}, current: ${current}`,
     details: { causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }], retryAfterSeconds: 1 },
   });
-}
-
-export function isFuture(cause: unknown): cause is FutureRevisionError {
-  return cause instanceof FutureRevisionError;
 }
