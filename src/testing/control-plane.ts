@@ -8,6 +8,7 @@ import type { Client, InformerFactory } from "#client/contract.ts";
 import { createEventRecorder } from "#client/events.ts";
 import { createInformerFactory } from "#client/informer-factory.ts";
 import { createRestClient } from "#client/rest.ts";
+import { createHttp2Transport, type Transport } from "#client/transport.ts";
 import type { Controller, ControllerSettings } from "#controllers/define.ts";
 import { CONTROLLERS } from "#controllers/registry.ts";
 import { runControllers } from "#controllers/run.ts";
@@ -24,6 +25,8 @@ export interface ControlPlaneOptions {
   readonly clock?: Clock;
   readonly log?: Log;
   readonly settings?: Partial<ControllerSettings>;
+  /** Stands between the components and the server: to break connections, say. */
+  readonly wrapTransport?: (transport: Transport) => Transport;
 }
 
 export interface ControlPlane extends AsyncDisposable {
@@ -42,8 +45,11 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const scope = openScope(new AbortController().signal, log);
   const server = scope.own(await startTestServer({ clock, log }));
   const credentials = { ca: server.ca.certPem, cert: server.admin.certPem, key: server.admin.keyPem };
-  const connect = (userAgent: string) =>
-    scope.own(createRestClient({ server: server.url, credentials: () => credentials, clock, log, userAgent }));
+  const wrap = options.wrapTransport ?? ((transport: Transport) => transport);
+  const connect = (userAgent: string) => {
+    const transport = wrap(createHttp2Transport({ credentials: () => credentials, log }, { server: server.url }));
+    return scope.own(createRestClient({ server: server.url, credentials: () => credentials, clock, log, userAgent, transport }));
+  };
   const client = connect("test-control-plane");
   const informers = createInformerFactory({ client, clock, entropy, log });
   const settings: ControllerSettings = {

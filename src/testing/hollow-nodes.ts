@@ -33,25 +33,51 @@ export async function runHollowNodes(
   const queue = createWorkQueue({ clock });
   const mine = new Set(names);
   let address = 2;
-  for (const name of names) await ignoring("AlreadyExists", client.create(NodeKind, hollowNode(name, formatTime(clock.now())), signal));
+  for (const name of names) await register(name);
   pods.onEvent(({ type, object }) => {
     if (type !== "deleted" && mine.has(object.spec.nodeName ?? "")) queue.add(keyOf(object));
   });
   scope.spawn("informers", (signal) => informers.run(signal));
   scope.spawn("leases", async (signal) => {
     while (!signal.aborted) {
-      for (const name of names) await renew(name, signal);
-      await clock.sleep(10_000, signal);
+      try {
+        for (const name of names) await renew(name, signal);
+        await clock.sleep(10_000, signal);
+      } catch (cause) {
+        if (signal.aborted) return;
+        log.debug("Hollow leases are tried again", { cause });
+        await clock.sleep(1000, signal);
+      }
     }
   });
   for (let worker = 0; worker < 8; worker++) scope.spawn(`worker ${worker}`, work);
   await scope.finished();
 
+  async function register(name: string): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await ignoring("AlreadyExists", client.create(NodeKind, hollowNode(name, formatTime(clock.now())), signal));
+        return;
+      } catch (cause) {
+        if (signal.aborted) return;
+        log.debug("Hollow node is registered again", { name, cause });
+        await clock.sleep(1000, signal);
+      }
+    }
+  }
+
   async function work(signal: AbortSignal): Promise<void> {
     for (let key = await queue.take(signal); key !== undefined; key = await queue.take(signal)) {
       const [namespace, name = ""] = key.split("/");
       const pod = pods.lister.get({ name, namespace });
-      if (pod !== undefined) await ignoring("NotFound", act(pod, signal));
+      try {
+        if (pod !== undefined) await ignoring("NotFound", act(pod, signal));
+        queue.forget(key);
+      } catch (cause) {
+        if (signal.aborted) return;
+        log.debug("Hollow pod is tried again", { key, cause });
+        queue.retryLater(key);
+      }
       queue.done(key);
     }
   }
