@@ -54,11 +54,11 @@ export function changeScript(changes: readonly UnitChange[], family: NftFamily, 
     for (const chain of after?.chains ?? []) {
       const old = oldChains.get(chain.name);
       oldChains.delete(chain.name);
-      const rules = chain.rules.map((rule) => formatRule(rule, family));
+      const rules = chain.rules.flatMap((rule) => formatRule(rule, family));
       if (old === undefined) declare.push(`add chain ${table} ${chain.name}`);
       else if (
         same(
-          old.rules.map((rule) => formatRule(rule, family)),
+          old.rules.flatMap((rule) => formatRule(rule, family)),
           rules,
         )
       )
@@ -96,7 +96,7 @@ function additions(units: readonly Unit[], family: NftFamily): string[] {
     for (const chain of unit.chains) lines.push(`add chain ${table} ${chain.name}${chain.hook === undefined ? "" : ` { ${chain.hook}; }`}`);
   for (const unit of units)
     for (const chain of unit.chains)
-      for (const rule of chain.rules) lines.push(`add rule ${table} ${chain.name} ${formatRule(rule, family)}`);
+      for (const rule of chain.rules) for (const line of formatRule(rule, family)) lines.push(`add rule ${table} ${chain.name} ${line}`);
   const byMap = new Map<string, Set<string>>();
   for (const unit of units)
     for (const element of unit.elements) {
