@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, test } from "vitest";
 import { seededEntropy } from "#base/entropy.ts";
 import { type Transport, TransportError } from "#client/transport.ts";
 import { DeploymentKind } from "#kinds/apps/deployment.ts";
