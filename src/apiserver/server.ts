@@ -23,6 +23,7 @@ import { createServiceAllocator } from "./service-allocator/allocator.ts";
 import type { PortRange } from "./service-allocator/ranges.ts";
 import type { StorageHooks } from "./storage-hooks.ts";
 import { createKey, type KeyMaterial } from "#pki/key.ts";
+import { maintainServerObjects } from "./bootstrap/maintain.ts";
 import { bootstrap } from "./bootstrap/run.ts";
 import { createDiscovery } from "./discovery.ts";
 import { type AnyRequest, type AnyResponse, ClientGoneError, exchangeOf, sendAnswer, sendOnSocket } from "./http/connection.ts";
@@ -90,6 +91,8 @@ export interface ApiServer {
   readonly served: Served;
   /** Makes the objects that every cluster has: namespaces, roles, the `kubernetes` Service. To be awaited before others are let in. */
   bootstrap(signal: AbortSignal): Promise<void>;
+  /** Keeps those of them that the cluster cannot be without, until `signal` aborts. */
+  maintain(signal: AbortSignal): Promise<void>;
   listen(options: ListenOptions): Promise<Listening>;
 }
 
@@ -138,10 +141,12 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
   const authenticate = createAuthenticator({ tokens, objects, clock });
   const handle = compose(pipeline({ log, clock, metrics, authenticate, authorize }), router);
   const [serviceCidr = "10.43.0.0/16"] = serviceCidrs;
+  const advertised = { ...hostAndPort(advertise), serviceCidr };
   return {
     handle,
     served,
-    bootstrap: (signal) => bootstrap(served, { ...hostAndPort(advertise), serviceCidr, clientCaPem }, signal),
+    bootstrap: (signal) => bootstrap(served, { ...advertised, clientCaPem }, signal),
+    maintain: (signal) => maintainServerObjects({ served, clock, log }, advertised, signal),
     listen: (listen) => open(listen, handle, log),
   };
 }

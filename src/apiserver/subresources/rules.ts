@@ -1,8 +1,9 @@
 import type { CertificateSigningRequest } from "#machinery/api/certificates-v1.ts";
 import type { Container, Namespace, Pod } from "#machinery/api/core-v1.ts";
 import { formatTime } from "#base/clock.ts";
-import { forbiddenField } from "#machinery/field-error.ts";
+import { forbiddenField, invalidField } from "#machinery/field-error.ts";
 import type { KubeObject } from "#machinery/object.ts";
+import { qosClassOf } from "#kinds/core/resources.ts";
 import type { Kind } from "#kinds/kind.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { UpdateRules } from "../verbs/update-entry.ts";
@@ -80,7 +81,11 @@ export function resizeRules(kind: Kind): UpdateRules {
       };
       return { ...before, spec } as unknown as KubeObject;
     },
-    validate: (next) => kind.strategy.validate?.(next) ?? [],
+    validate: (next, previous) => {
+      const [after, before] = [qosClassOf((next as Pod).spec), qosClassOf((previous as Pod).spec)];
+      const errors = after === before ? [] : [invalidField("spec", after, "Pod QOS Class may not change as a result of resizing")];
+      return [...(kind.strategy.validate?.(next) ?? []), ...errors];
+    },
   };
 }
 
