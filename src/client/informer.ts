@@ -26,7 +26,9 @@ export interface SharedInformer<T extends KubeObject> {
 }
 
 const PAGE = 500;
-const RETRY = { baseMs: 200, maxMs: 30_000 };
+const RETRY = { baseMs: 200, maxMs: 10_000 };
+/** A watch that held this long was a success, whatever ended it. */
+const STABLE_MS = 20_000;
 /** Watches are closed by the server after 5 to 10 minutes, as upstream's reflector asks. */
 const WATCH_SECONDS = 300;
 
@@ -77,13 +79,13 @@ export function createSharedInformer<T extends KubeObject>(deps: InformerDeps, k
             resume = event.object.metadata.resourceVersion;
           }
         }
-        if (clock.now() - started < 1000) failures++; // a server that ends watches at once must not make us spin
+        failures = clock.now() - started < 1000 ? failures + 1 : 0; // a server that ends watches at once must not make us spin
       } catch (cause) {
         if (signal.aborted) return;
         if (cause instanceof BugError) throw cause;
         if (hasReason(cause, "Expired", "Gone")) resume = undefined;
         else log.warn("Cannot follow objects", { kind: kind.plural, attempt: failures, cause });
-        failures++;
+        failures = clock.now() - started < STABLE_MS ? failures + 1 : 1;
       }
       if (failures > 0) await clock.sleep(backoffDelayMs(RETRY, failures - 1) * (0.5 + entropy.fraction()), signal);
     }

@@ -95,7 +95,25 @@ export async function runHollowNodes(
       status: "True",
       lastTransitionTime: time,
     }));
-    const status = { phase: "Running", conditions, podIP, podIPs: [{ ip: podIP }], hostIP: "192.168.0.11", startTime: time };
+    const state = { running: { startedAt: time } };
+    const containerStatuses = pod.spec.containers.map(({ name, image = "" }) => ({
+      name,
+      image,
+      imageID: image,
+      ready: true,
+      started: true,
+      restartCount: 0,
+      state,
+    }));
+    const status = {
+      phase: "Running",
+      conditions,
+      containerStatuses,
+      podIP,
+      podIPs: [{ ip: podIP }],
+      hostIP: "192.168.0.11",
+      startTime: time,
+    };
     await client.patch(PodKind, refOf(pod), { type: "strategic", body: { status } }, { subresource: "status" }, signal);
   }
 
