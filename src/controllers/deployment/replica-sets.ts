@@ -8,7 +8,7 @@ import type { Action } from "../action.ts";
 import { controllerRef } from "../owners.ts";
 import { templateHash } from "./template-hash.ts";
 
-export const HASH_LABEL = "pod-template-hash";
+const HASH_LABEL = "pod-template-hash";
 export const REVISION = "deployment.kubernetes.io/revision";
 const REVISION_HISTORY = "deployment.kubernetes.io/revision-history";
 const DESIRED = "deployment.kubernetes.io/desired-replicas";
