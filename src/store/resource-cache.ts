@@ -1,8 +1,17 @@
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import { type Deferred, deferred } from "#base/deferred.ts";
-import { invariant } from "#base/invariant.ts";
+import { invariant, required } from "#base/invariant.ts";
 import type { Log } from "#base/log.ts";
-import { type Change, type Key, prefixRange, type Revision, type Store, StoreUnavailableError } from "./contract.ts";
+import {
+  type Change,
+  CompactedError,
+  type Key,
+  prefixRange,
+  type RangeResult,
+  type Revision,
+  type Store,
+  StoreUnavailableError,
+} from "./contract.ts";
 import { createSortedList, type SortedList } from "./sorted-list.ts";
 import type { Entry, HubEvent, HubOptions, ResourceCache, Snapshot, WatchMessage } from "./watch-hub.ts";
 import { createWatchStream, type WatchStart, type WatchStream } from "./watch-stream.ts";
@@ -123,13 +132,22 @@ export function createResourceCache(deps: { readonly store: Store; readonly log:
   async function readOnce(signal: AbortSignal): Promise<boolean> {
     const reset = resets;
     held ??= [];
-    const { kvs, revision: loadedAt } = await store.range(range);
     const loaded: Entry[] = [];
-    for (const [i, { key, value, modRevision }] of kvs.entries()) {
-      if (i % LOAD_STEP === LOAD_STEP - 1) await yieldToLoop(undefined, { signal });
-      const entry = decoded(key, value, modRevision);
-      if (entry !== undefined) loaded.push(entry);
+    let at: Revision | undefined;
+    // In steps: the store's copies of the values need not all be in memory at the same time.
+    for (let from: Key | undefined = range.from; from !== undefined; ) {
+      const page = await readPage(from, at);
+      if (page === undefined) return false;
+      at ??= page.revision;
+      for (const { key, value, modRevision } of page.kvs) {
+        const entry = decoded(key, value, modRevision);
+        if (entry !== undefined) loaded.push(entry);
+      }
+      const last = page.kvs.at(-1)?.key;
+      from = last === undefined || page.remaining === 0 ? undefined : (`${last}\0` as Key);
+      if (from !== undefined) await yieldToLoop(undefined, { signal });
     }
+    const loadedAt = required(at, "revision of the first page");
     if (reset !== resets) return false;
     entries = new Map(loaded.map((entry) => [entry.key, entry]));
     sorted = createSortedList(loaded);
@@ -142,6 +160,16 @@ export function createResourceCache(deps: { readonly store: Store; readonly log:
     for (const change of missed) cache.feed(change);
     cache.advance(Math.max(loadedAt, heldRevision) as Revision);
     return true;
+  }
+
+  /** Undefined when the revision that the pages before were read at has been compacted away. */
+  async function readPage(from: Key, at: Revision | undefined): Promise<RangeResult | undefined> {
+    try {
+      return await store.range({ from, to: range.to }, { limit: LOAD_STEP, ...(at === undefined ? {} : { revision: at }) });
+    } catch (cause) {
+      if (at !== undefined && cause instanceof CompactedError) return undefined;
+      throw cause;
+    }
   }
 
   function list(wanted: string): Snapshot {
