@@ -1,4 +1,5 @@
 import type { Clock } from "#base/clock.ts";
+import { aborted } from "#base/deferred.ts";
 import type { Entropy } from "#base/entropy.ts";
 import type { Log } from "#base/log.ts";
 import { openScope } from "#base/scope.ts";
@@ -51,12 +52,13 @@ export async function runSimulatedNode(
   const cri = createSimulatedRuntime({ clock, entropy }, { podCidr: () => self.lister.get({ name })?.spec.podCIDR });
   scope.spawn("informers", (until) => informers.run(until));
   scope.spawn("events", (until) => events.run(until));
-  scope.spawn("kubelet", (until) =>
-    runKubelet(
+  scope.spawn("kubelet", async (until) => {
+    await Promise.race([self.synced, aborted(until)]); // a node made earlier has its range at once, and stays Ready over a restart
+    await runKubelet(
       { client, informers, cri, events, host: createSimulatedHost(), prober: simulatedProber, clock, entropy, log },
       { nodeName: name, nodeAddresses: [address], rootDirectory: `/${name}/kubelet`, logDirectory: `/${name}/pod-logs`, cgroupRoot: "" },
       until,
-    ),
-  );
+    );
+  });
   await scope.finished();
 }
