@@ -27,7 +27,8 @@ export function withResourceVersion(bytes: Uint8Array, version: string): Uint8Ar
   // Neither kind nor apiVersion can hold an unescaped quote, so the first match is the object's own metadata.
   const at = source.indexOf(METADATA) + METADATA.length;
   const member = source[at] === CLOSE ? `"resourceVersion":"${version}"` : `"resourceVersion":"${version}",`;
-  const result = Buffer.allocUnsafe(source.length + member.length);
+  // Not from the shared pool: these bytes stay in a cache, and would keep a whole slab of what lives shortly with them.
+  const result = Buffer.allocUnsafeSlow(source.length + member.length);
   source.copy(result, 0, 0, at);
   result.write(member, at, "latin1");
   source.copy(result, at + member.length, at);
