@@ -2,7 +2,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
 const text = readFileSync("ARCHITECTURE.md", "utf8");
-const links = [...text.matchAll(/\[(`([^`]+)`[^\]]*|[^\]]+)\]\(([^)]+)\)/g)].map((m) => ({ label: m[1] ?? "", name: m[2], path: m[3] ?? "" }));
+const links = [...text.matchAll(/\[(`([^`]+)`[^\]]*|[^\]]+)\]\(([^)]+)\)/g)].map((m) => ({
+  label: m[1] ?? "",
+  name: m[2],
+  path: m[3] ?? "",
+}));
 
 test("ARCHITECTURE.md links the steps of the walk", () => {
   expect(links.length).toBeGreaterThan(15);

@@ -2,10 +2,8 @@
 // the texts of `kubectl explain`.
 // Native packages and those that load files of their own stay in node_modules.
 import { execFile } from "node:child_process";
-import { execFile } from "node:child_process";
-import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 
@@ -33,25 +31,10 @@ await build({
   banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
   logLevel: "warning",
 });
-await describeFields();
 await chmod("dist/navarch.js", 0o755);
 await promisify(execFile)(process.execPath, ["--import", "tsx", "scripts/gen-descriptions.ts", "dist/descriptions.json"]);
 await writeFile("dist/.built", new Date().toISOString());
 console.log(`built dist/ in ${Date.now() - started} ms`);
-
-/** The texts of `kubectl explain` come from a dependency of the build; they are made anew only when it changes. */
-async function describeFields() {
-  const source = JSON.parse(await readFile("node_modules/@kubernetes/client-node/package.json", "utf8"));
-  const cached = `node_modules/.cache/descriptions-${source.version}.json`;
-  try {
-    await copyFile(cached, "dist/descriptions.json");
-  } catch (cause) {
-    if (cause.code !== "ENOENT") throw cause;
-    await mkdir("node_modules/.cache", { recursive: true });
-    await promisify(execFile)("npx", ["tsx", "scripts/gen-descriptions.ts", "dist/descriptions.json"]);
-    await copyFile("dist/descriptions.json", cached);
-  }
-}
 
 /** Whether a source is newer than the last build. */
 async function isStale() {

@@ -23,8 +23,14 @@ console.log(`${added} packages of other platforms added`);
 /** `@oxlint/binding-linux-arm-musleabihf` -> os linux, cpu arm, libc musl. */
 function platformOf(name) {
   const parts = name.split("/").at(-1).split("-");
-  const os = parts.find((part) => ["android", "darwin", "win32", "freebsd", "openharmony", "linux", "aix", "netbsd", "openbsd", "sunos"].includes(part));
+  const os = parts.find((part) =>
+    ["android", "darwin", "win32", "freebsd", "openharmony", "linux", "aix", "netbsd", "openbsd", "sunos"].includes(part),
+  );
   const cpu = parts.find((part) => CPUS.includes(part));
   const libc = parts.some((part) => part.startsWith("musl")) ? "musl" : parts.some((part) => part.startsWith("gnu")) ? "glibc" : undefined;
-  return { ...(cpu === undefined ? {} : { cpu: [cpu] }), ...(libc === undefined ? {} : { libc: [libc] }), ...(os === undefined ? {} : { os: [os] }) };
+  return {
+    ...(cpu === undefined ? {} : { cpu: [cpu] }),
+    ...(libc === undefined ? {} : { libc: [libc] }),
+    ...(os === undefined ? {} : { os: [os] }),
+  };
 }

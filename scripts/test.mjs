@@ -14,7 +14,10 @@ await step("build", () => run("node", ["scripts/build.mjs"]));
 await suite("unit");
 await suite("fuzz");
 await suite("cluster", has("kubectl") ? undefined : "kubectl is not installed");
-await suite("node", !isRoot ? "needs root" : has("containerd") && has("runc") && has("nft") ? undefined : "containerd, runc or nft is not installed");
+await suite(
+  "node",
+  !isRoot ? "needs root" : has("containerd") && has("runc") && has("nft") ? undefined : "containerd, runc or nft is not installed",
+);
 
 console.log(`\nall of it took ${((Date.now() - started) / 1000).toFixed(0)} s`);
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
@@ -22,7 +25,10 @@ process.exit(totals.failed > 0 || (ci && totals.skipped > 0) ? 1 : 0);
 
 /** The programs that nodes and demo images are made of. */
 async function install() {
-  const packages = "containerd runc nftables containernetworking-plugins busybox-static catatonit curl conntrack ethtool iptables iproute2 util-linux kmod ca-certificates kubernetes-client".split(" ");
+  const packages =
+    "containerd runc nftables containernetworking-plugins busybox-static catatonit curl conntrack ethtool iptables iproute2 util-linux kmod ca-certificates kubernetes-client".split(
+      " ",
+    );
   const missing = packages.filter((name) => spawnSync("dpkg", ["-s", name], { stdio: "ignore" }).status !== 0);
   if (has("kubectl")) missing.splice(missing.indexOf("kubernetes-client"), missing.includes("kubernetes-client") ? 1 : 0);
   if (missing.length === 0) return;
@@ -47,7 +53,16 @@ async function suite(project, unable) {
   }
   const report = `node_modules/.cache/report-${project}.json`;
   await rm(report, { force: true });
-  const code = await run("npx", ["vitest", "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, "--passWithNoTests"]);
+  const code = await run("npx", [
+    "vitest",
+    "run",
+    "--project",
+    project,
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+    "--passWithNoTests",
+  ]);
   if (!existsSync(report)) {
     totals.failed++;
     console.log(`FAILED ${project}: vitest ended with code ${code} and left no report`);

@@ -156,12 +156,16 @@ function hostAndPort(advertise: string): { readonly address: string; readonly po
   return { address: advertise.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(advertise.slice(colon + 1)) };
 }
 
+/** As Go's server: the words of an exec command are part of the request line. */
+const MAX_HEADER_BYTES = 1024 * 1024;
+
 /** One port for HTTP/2, HTTP/1.1 and upgrades. */
 async function open({ host, port, tls }: ListenOptions, handle: Handler, log: Log): Promise<Listening> {
   const closing = new AbortController();
   setMaxListeners(0, closing.signal); // every request waits on it
   const server = http2.createSecureServer({
     allowHTTP1: true,
+    ...({ maxHeaderSize: MAX_HEADER_BYTES } as object), // for HTTP/1.1, which the types of node:http2 leave out
     ...secureContext(tls),
     requestCert: true,
     rejectUnauthorized: false,

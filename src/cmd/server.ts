@@ -19,7 +19,7 @@ import { runCompaction } from "#store/run-compaction.ts";
 import { createWatchHub } from "#store/watch-hub.ts";
 import { CommandError } from "./cluster.ts";
 import { ensureClusterCa, ensureJoinToken, ensureServiceAccountKey } from "./identity.ts";
-import { runSimulatedNode } from "./simulated-node.ts";
+import { refuseSimulated, runSimulatedNode } from "./simulated-node.ts";
 import { ensureServerObjects } from "./server-objects.ts";
 
 export interface ServerFlags {
@@ -66,7 +66,7 @@ export async function runServer(flags: ServerFlags, signal: AbortSignal): Promis
   const store = scope.own(await openStore(flags, log));
   const hub = scope.own(createWatchHub({ store, clock, log }));
   const api = createApiServer(
-    { store, hub, kinds: KINDS, clock, entropy: systemEntropy, log },
+    { store, hub, kinds: KINDS, clock, entropy: systemEntropy, log, dialKubelet: refuseSimulated },
     {
       advertise: `${advertise}:${flags.port}`,
       serviceCidrs: [flags.serviceCidr],
@@ -103,6 +103,7 @@ export async function runServer(flags: ServerFlags, signal: AbortSignal): Promis
     }),
   );
   await ensureServerObjects(client, { server, caPem: ca.certPem, joinToken, clusterDns: flags.clusterDns }, scope.signal);
+  scope.spawn("server objects", (until) => api.maintain(until));
   scope.spawn("compaction", (until) => runCompaction({ store, clock, log }, until));
   scope.spawn("controllers", (until) => runControlWorker(workerInput(), log, until));
   for (let n = 1; n <= flags.simulateNodes; n++) {

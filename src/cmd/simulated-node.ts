@@ -6,7 +6,9 @@ import { openScope } from "#base/scope.ts";
 import { createEventRecorder } from "#client/events.ts";
 import { createInformerFactory } from "#client/informer-factory.ts";
 import { createRestClient } from "#client/rest.ts";
-import { createSimulatedRuntime } from "#cri/simulated/simulated-runtime.ts";
+import { createSimulatedRuntime, SIMULATED_RUNTIME_NAME } from "#cri/simulated/simulated-runtime.ts";
+import type { Node } from "#machinery/api/core-v1.ts";
+import { badRequest } from "#machinery/status.ts";
 import { NodeKind } from "#kinds/core/node.ts";
 import { createSimulatedHost, simulatedProber } from "#kubelet/host/simulated-host.ts";
 import { runKubelet } from "#kubelet/run.ts";
@@ -17,6 +19,15 @@ export interface SimulatedNodeDeps {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
+}
+
+/** For the API server: logs, exec and port-forward of a simulated node are refused at once; other nodes are dialled as usual. */
+export function refuseSimulated(node: Node): Promise<undefined> {
+  const { nodeInfo } = node.status ?? {};
+  if (nodeInfo?.containerRuntimeVersion.startsWith(`${SIMULATED_RUNTIME_NAME}://`) !== true) return Promise.resolve(undefined);
+  throw badRequest(
+    `Cannot reach the agent of node "${node.metadata.name}": the node is simulated and runs no containers, wanted a real one`,
+  );
 }
 
 /**

@@ -15,7 +15,7 @@ import { createWatchHub } from "#store/watch-hub.ts";
 import { CLUSTER_DEFAULTS } from "./cluster.ts";
 import { runControlPlane } from "./control-plane.ts";
 import { ensureServerObjects } from "./server-objects.ts";
-import { runSimulatedNode } from "./simulated-node.ts";
+import { refuseSimulated, runSimulatedNode } from "./simulated-node.ts";
 
 export interface StartClusterOptions {
   /** Simulated nodes. @default 1 */
@@ -56,7 +56,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<C
     const store = scope.own(createMemoryStore({ clock }));
     const hub = scope.own(createWatchHub({ store, clock, log }));
     const api = createApiServer(
-      { store, hub, kinds: KINDS, clock, entropy, log },
+      { store, hub, kinds: KINDS, clock, entropy, log, dialKubelet: refuseSimulated },
       { advertise: "192.0.2.254:6443", clientCaPem: ca.certPem },
     );
     await api.bootstrap(scope.signal);
@@ -69,6 +69,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<C
     );
     const joinToken = "testid.0123456789abcdef";
     await ensureServerObjects(client, { server: url, caPem: ca.certPem, joinToken, clusterDns: CLUSTER_DEFAULTS.clusterDns }, scope.signal);
+    scope.spawn("server objects", (until) => api.maintain(until));
     scope.spawn("control plane", (until) =>
       runControlPlane({ client, ca, clock, entropy, log }, { clusterCidr: CLUSTER_DEFAULTS.clusterCidr }, until),
     );
