@@ -1,6 +1,7 @@
 import { csrApproverController } from "./csrapprover/controller.ts";
 import { csrCleanerController } from "./csrcleaner/controller.ts";
 import { csrSignerController } from "./csrsigner/controller.ts";
+import { daemonSetController } from "./daemonset/controller.ts";
 import type { Controller } from "./define.ts";
 import { deploymentController } from "./deployment/controller.ts";
 import { endpointsController } from "./endpoints/controller.ts";
@@ -30,6 +31,7 @@ export const CONTROLLERS: readonly Controller[] = [
   deploymentController,
   replicaSetController,
   replicationControllerController,
+  daemonSetController,
   endpointsController,
   endpointSliceController,
   endpointSliceMirroringController,
