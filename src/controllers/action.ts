@@ -9,6 +9,8 @@ export interface Announcement {
   readonly failed: string;
   /** What the object is called: `pod`. */
   readonly noun: string;
+  /** Other texts than `Created pod: x` and `Error creating: why`; the reason is put after `failed`. */
+  readonly wording?: { readonly done: string; readonly failed: string };
 }
 
 /** Everything a controller can do. A plan holds no action that is only right if an earlier one succeeded. */

@@ -80,8 +80,11 @@ async function performOne(action: Action, deps: PerformDeps): Promise<Written | 
     if (action.do === "delete" && isGone(action, cause)) return undefined;
     if (action.do === "create" && isNamespaceTerminating(cause)) return undefined;
     if ((action.do === "create" || action.do === "delete") && action.announce !== undefined) {
-      const { about, failed } = action.announce;
-      const message = `Error ${action.do === "create" ? "creating" : "deleting"}: ${messageOf(cause)}`;
+      const { about, failed, wording } = action.announce;
+      const message =
+        wording === undefined
+          ? `Error ${action.do === "create" ? "creating" : "deleting"}: ${messageOf(cause)}`
+          : `${wording.failed}${messageOf(cause)}`;
       deps.events.record({ about, type: "Warning", reason: failed, message });
     }
     return { action, cause };
@@ -93,16 +96,16 @@ async function write(action: Exclude<Action, { readonly do: "event" }>, { client
     case "create": {
       const object = await client.create(action.kind, action.object, signal);
       if (action.announce !== undefined) {
-        const { about, done, noun } = action.announce;
-        events.record({ about, type: "Normal", reason: done, message: `Created ${noun}: ${object.metadata.name}` });
+        const { about, done, noun, wording } = action.announce;
+        events.record({ about, type: "Normal", reason: done, message: wording?.done ?? `Created ${noun}: ${object.metadata.name}` });
       }
       return { type: "object", kind: action.kind, object };
     }
     case "delete": {
       await client.delete(action.kind, action.object, action.options ?? {}, signal);
       if (action.announce !== undefined) {
-        const { about, done, noun } = action.announce;
-        events.record({ about, type: "Normal", reason: done, message: `Deleted ${noun}: ${action.object.name}` });
+        const { about, done, noun, wording } = action.announce;
+        events.record({ about, type: "Normal", reason: done, message: wording?.done ?? `Deleted ${noun}: ${action.object.name}` });
       }
       return { type: "deleted", kind: action.kind, ref: action.object };
     }
