@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Kubectl, type TestCluster, openCluster, send } from "./harness.ts";
 
 /** Request bodies go to the server as they are: kubectl would find some of these mistakes by itself. */
@@ -8,8 +8,8 @@ describe("bad manifests get upstream's Status, and the server goes on", () => {
   beforeAll(async () => {
     cluster = await openCluster({ nodes: 1 });
     ({ kubectl } = cluster);
+    return () => cluster[Symbol.asyncDispose]();
   });
-  afterAll(() => cluster[Symbol.asyncDispose]());
   afterEach(async () => {
     expect(await send(cluster.url, cluster.credentials, { path: "/readyz" })).toMatchObject({ code: 200, text: "ok" });
     expect(await kubectl.ok("create configmap after -o name")).toBe("configmap/after\n");

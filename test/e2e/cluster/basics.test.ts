@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { KUBECTLS, type Kubectl, type TestCluster, build, openCluster, table } from "./harness.ts";
 
 /** What upstream 1.36 serves without feature gates, in the order of `kubectl api-resources -o name | sort`. */
@@ -48,8 +48,8 @@ describe.each(KUBECTLS)("%s", (program) => {
     await build();
     cluster = await openCluster({ program });
     ({ kubectl } = cluster);
+    return () => cluster[Symbol.asyncDispose]();
   });
-  afterAll(() => cluster[Symbol.asyncDispose]());
 
   test("get nodes -o wide shows two Ready nodes with versions, addresses, OS image and runtime", async () => {
     const { columns, rows } = table(await kubectl.ok("get nodes -o wide"));

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { KUBECTLS, type Kubectl, type TestCluster, openCluster } from "./harness.ts";
 
 const configMap = (name: string, data: Readonly<Record<string, string>>) =>
@@ -16,8 +16,8 @@ describe.each(KUBECTLS)("%s", (program) => {
   beforeAll(async () => {
     cluster = await openCluster({ program });
     ({ kubectl } = cluster);
+    return () => cluster[Symbol.asyncDispose]();
   });
-  afterAll(() => cluster[Symbol.asyncDispose]());
 
   test("label and annotate set, refuse to overwrite, overwrite and remove", async () => {
     await kubectl.ok("create configmap marked");

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { KUBECTLS, type Kubectl, type TestCluster, openCluster, table } from "./harness.ts";
 
 const MANIFEST = fileURLToPath(new URL("../../../examples/01-kubia/kubia.yaml", import.meta.url));
@@ -11,8 +11,8 @@ describe.each(KUBECTLS)("%s", (program) => {
     cluster = await openCluster({ program });
     ({ kubectl } = cluster);
     expect(await kubectl.ok(["apply", "-f", MANIFEST])).toBe("replicationcontroller/kubia created\nservice/kubia created\n");
+    return () => cluster[Symbol.asyncDispose]();
   });
-  afterAll(() => cluster[Symbol.asyncDispose]());
 
   const pods = async () => table(await kubectl.ok("get pods -l app=kubia -o wide")).rows;
   /** Addresses of the Service's endpoints, as its slices give them, sorted. */

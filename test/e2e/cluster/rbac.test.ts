@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { createKey } from "#pki/key.ts";
 import { createSigningRequest } from "#pki/csr.ts";
 import { type Credentials, type Kubectl, type TestCluster, openCluster, send } from "./harness.ts";
@@ -17,8 +17,8 @@ beforeAll(async () => {
   await kubectl.ok("create role reader --verb=get,list,watch --resource=pods,configmaps -n team-a");
   await kubectl.ok("create rolebinding reader --role=reader --serviceaccount=team-a:dev -n team-a");
   await kubectl.ok("create configmap shared -n team-a");
+  return () => cluster[Symbol.asyncDispose]();
 });
-afterAll(() => cluster[Symbol.asyncDispose]());
 
 const DEV = "system:serviceaccount:team-a:dev";
 

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { silentLog } from "#base/log.ts";
 import { systemClock } from "#base/node/system-clock.ts";
 import { systemEntropy } from "#base/node/system-entropy.ts";
@@ -25,14 +25,14 @@ let kubectl: Kubectl;
 beforeAll(async () => {
   await build();
   home = await mkdtemp(join(tmpdir(), "navarch-restart-"));
-  const { code, stdout, stderr } = await up();
-  expect({ code, stdout, stderr }).toMatchObject({ code: 0 });
+  try {
+    expect(await up()).toMatchObject({ code: 0 });
+  } catch (cause) {
+    await down();
+    throw cause;
+  }
   kubectl = kubectlFor("kubectl", home, join(home, "kubeconfig"));
-});
-afterAll(async () => {
-  const { code, stderr } = await navarch("down", "--name", NAME, "--kubeconfig", join(home, "kubeconfig"));
-  expect({ code, stderr }).toMatchObject({ code: 0 });
-  await rm(home, { recursive: true, force: true });
+  return down;
 });
 
 test("kill -9 of the server loses no acknowledged write, and informers see every object once", async () => {
@@ -140,6 +140,12 @@ async function write(client: Client, writer: string, acknowledged: string[], sig
       await sleep(20); // the server is gone, or the answer was: this name counts for nothing
     }
   }
+}
+
+async function down(): Promise<void> {
+  const { code, stderr } = await navarch("down", "--name", NAME, "--kubeconfig", join(home, "kubeconfig"));
+  await rm(home, { recursive: true, force: true });
+  expect({ code, stderr }).toMatchObject({ code: 0 });
 }
 
 function up(): Promise<Result> {

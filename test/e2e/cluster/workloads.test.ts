@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { EndpointSlice } from "#machinery/api/discovery-v1.ts";
 import { KUBECTLS, type Kubectl, type TestCluster, openCluster, table } from "./harness.ts";
 
@@ -8,8 +8,8 @@ describe.each(KUBECTLS)("%s", (program) => {
   beforeAll(async () => {
     cluster = await openCluster({ program });
     ({ kubectl } = cluster);
+    return () => cluster[Symbol.asyncDispose]();
   });
-  afterAll(() => cluster[Symbol.asyncDispose]());
 
   test("a Deployment rolls out, is listed as upstream lists it, and scales", async () => {
     expect(await kubectl.ok("create deployment web --image=kubia --replicas=3 --port=8080")).toBe("deployment.apps/web created\n");
