@@ -24,8 +24,10 @@ export interface ServicePort {
   readonly clusterIP: string;
   /** 0: none. */
   readonly nodePort: number;
-  /** externalIPs and load balancer addresses: traffic to them follows the external policy. */
+  /** Traffic to them follows the external policy. */
   readonly externalIPs: readonly string[];
+  /** As externalIPs, but only for clients in `sourceRanges`. */
+  readonly loadBalancerIPs: readonly string[];
   /** Client networks that may use the load balancer addresses; empty: all. */
   readonly sourceRanges: readonly string[];
   /** 0: no affinity. */
@@ -53,7 +55,9 @@ export function servicePorts(service: Service, slices: readonly EndpointSlice[],
   if (metadata.labels?.["service.kubernetes.io/service-proxy-name"] !== undefined) return [];
 
   const balancers = (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) => (ip === undefined || ipMode === "Proxy" ? [] : [ip]));
-  const externalIPs = [...(spec.externalIPs ?? []), ...balancers].filter((ip) => familyOf(ip) === self.family);
+  const ofFamily = (ips: readonly string[]) => [...new Set(ips)].filter((ip) => familyOf(ip) === self.family).sort();
+  const loadBalancerIPs = spec.type === "LoadBalancer" ? ofFamily(balancers) : [];
+  const externalIPs = ofFamily(spec.externalIPs ?? []).filter((ip) => !loadBalancerIPs.includes(ip));
   const internalPolicy = spec.internalTrafficPolicy ?? "Cluster";
   const externalPolicy = spec.externalTrafficPolicy ?? "Cluster";
 
@@ -68,7 +72,8 @@ export function servicePorts(service: Service, slices: readonly EndpointSlice[],
       port: port.port,
       clusterIP,
       nodePort: port.nodePort ?? 0,
-      externalIPs: [...new Set(externalIPs)].sort(),
+      externalIPs,
+      loadBalancerIPs,
       sourceRanges: (spec.loadBalancerSourceRanges ?? []).map((range) => range.trim()).filter((range) => familyOf(range) === self.family),
       affinitySeconds: spec.sessionAffinity === "ClientIP" ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : 0,
       internal: internalPolicy === "Local" ? local : cluster,
@@ -78,6 +83,24 @@ export function servicePorts(service: Service, slices: readonly EndpointSlice[],
       externalPolicy,
     };
   });
+}
+
+/** What a load balancer may ask this node about a Service: whether traffic sent here finds a pod here. */
+export interface HealthCheck {
+  readonly namespace: string;
+  readonly name: string;
+  readonly port: number;
+  readonly localEndpoints: number;
+}
+
+/** The health check that a Service of type LoadBalancer with policy Local has on every node. Counts ready endpoints, of both families. */
+export function healthCheck(service: Service, slices: readonly EndpointSlice[], nodeName: string): HealthCheck | undefined {
+  const { spec, metadata } = service;
+  const port = spec.healthCheckNodePort ?? 0;
+  if (spec.type !== "LoadBalancer" || spec.externalTrafficPolicy !== "Local" || port === 0) return undefined;
+  const local = slices.flatMap((slice) => slice.endpoints ?? []).filter((e) => e.nodeName === nodeName && (e.conditions?.ready ?? true));
+  const targets = new Set(local.map((endpoint) => endpoint.targetRef?.uid ?? endpoint.addresses[0]));
+  return { namespace: metadata.namespace ?? "", name: metadata.name ?? "", port, localEndpoints: targets.size };
 }
 
 interface Candidate extends Backend {

@@ -3,7 +3,8 @@ import { expectGolden } from "#testing/golden.ts";
 import type { Backend, ServicePort } from "../service-map.ts";
 import { renderFrame, renderServicePort } from "./render.ts";
 import { changeScript, countUses, fullScript } from "./script.ts";
-import { type Packet, tracePacket } from "./trace.ts";
+import type { Packet } from "../packet.ts";
+import { tracePacket } from "./trace.ts";
 
 const frame = { family: "ip", podCidr: "10.0.0.0/8", serviceCidr: "172.30.0.0/16" } as const;
 const here: Backend = { ip: "10.0.1.2", port: 8080, local: true };
@@ -19,6 +20,7 @@ function port(over: Partial<ServicePort> & { backends?: readonly Backend[] } = {
     clusterIP: "172.30.0.41",
     nodePort: 0,
     externalIPs: [],
+    loadBalancerIPs: [],
     sourceRanges: [],
     affinitySeconds: 0,
     internal: backends,

@@ -103,13 +103,25 @@ export function renderServicePort(port: ServicePort, { podCidr }: Frame): Unit {
     elements.push({ map: "no-endpoint-ips", key: byAddress(port.clusterIP), verdict });
   }
 
-  if (port.nodePort !== 0 || port.externalIPs.length > 0) addExternal();
+  const restricted = port.sourceRanges.length > 0 ? port.loadBalancerIPs : [];
+  const open = restricted.length > 0 ? port.externalIPs : [...port.externalIPs, ...port.loadBalancerIPs];
+  if (port.nodePort !== 0 || open.length + restricted.length > 0) addExternal();
   return { sets, chains, elements };
 
   function addExternal() {
     if (port.cluster.length === 0 || (port.externalPolicy === "Cluster" && port.external.length === 0)) {
-      for (const ip of port.externalIPs) elements.push({ map: "no-endpoint-ips", key: byAddress(ip), verdict: "goto reject-chain" });
+      for (const ip of open) elements.push({ map: "no-endpoint-ips", key: byAddress(ip), verdict: "goto reject-chain" });
       if (port.nodePort !== 0) elements.push({ map: "no-endpoint-nodeports", key: byNodePort, verdict: "goto reject-chain" });
+      if (restricted.length > 0) {
+        chains.push({
+          name: `fw-${name}`,
+          rules: [
+            { match: [{ on: "saddr", in: port.sourceRanges }], action: { do: "reject" } },
+            { match: [], action: { do: "drop" } },
+          ],
+        });
+        for (const ip of restricted) elements.push({ map: "no-endpoint-ips", key: byAddress(ip), verdict: `goto fw-${name}` });
+      }
       return;
     }
     const rules: Rule[] = [];
@@ -130,10 +142,21 @@ export function renderServicePort(port: ServicePort, { podCidr }: Frame): Unit {
     }
     chains.push({ name: `ext-${name}`, rules });
     if (port.nodePort !== 0) elements.push({ map: "service-nodeports", key: byNodePort, verdict: `goto ext-${name}` });
-    for (const ip of port.externalIPs) elements.push({ map: "service-ips", key: byAddress(ip), verdict: `goto ext-${name}` });
+    for (const ip of open) elements.push({ map: "service-ips", key: byAddress(ip), verdict: `goto ext-${name}` });
+    if (restricted.length > 0) {
+      // Clients outside the ranges pass on to the address itself, and "check" drops them.
+      chains.push({
+        name: `fw-${name}`,
+        rules: [{ match: [{ on: "saddr", in: port.sourceRanges }], action: { do: "goto", chain: `ext-${name}` } }],
+      });
+      for (const ip of restricted) {
+        elements.push({ map: "service-ips", key: byAddress(ip), verdict: `goto fw-${name}` });
+        elements.push({ map: "no-endpoint-ips", key: byAddress(ip), verdict: "goto drop-chain" });
+      }
+    }
     if (port.externalPolicy === "Local" && port.external.length === 0) {
       // DNAT above serves pods and the node; what is left finds no local endpoint and is dropped, as upstream does.
-      for (const ip of port.externalIPs) elements.push({ map: "no-endpoint-ips", key: byAddress(ip), verdict: "goto drop-chain" });
+      for (const ip of open) elements.push({ map: "no-endpoint-ips", key: byAddress(ip), verdict: "goto drop-chain" });
       if (port.nodePort !== 0) elements.push({ map: "no-endpoint-nodeports", key: byNodePort, verdict: "goto drop-chain" });
     }
   }

@@ -1,22 +1,5 @@
+import { contains, type Fate, formatTarget, type Packet } from "../packet.ts";
 import type { Rule, Unit } from "./ruleset.ts";
-
-/** A first packet of a connection, as the node's kernel sees it arrive or leave. */
-export interface Packet {
-  readonly saddr: string;
-  readonly daddr: string;
-  readonly protocol: "tcp" | "udp" | "sctp";
-  readonly dport: number;
-  /** Made by a process of this node (output hook) or received (prerouting hook). */
-  readonly from: "node" | "network";
-}
-
-export interface Fate {
-  readonly verdict: "delivered" | "dnat" | "reject" | "drop";
-  /** Every destination that a random choice allows, as `ip:port`. */
-  readonly to: readonly string[];
-  /** Whether the source address is replaced, for at least one of them. */
-  readonly masquerade: boolean;
-}
 
 /**
  * Walks a packet through rendered units as the kernel would: NAT hook, filter hook, postrouting. `nodeAddresses` are the
@@ -44,7 +27,7 @@ export function tracePacket(
     if (walk("nat-postrouting").do === "masquerade") masquerade = true;
     state.mark = marked;
   }
-  return { verdict: nat.do === "dnat" ? "dnat" : "delivered", to: outcomes.map(({ ip, port }) => `${ip}:${port}`).sort(), masquerade };
+  return { verdict: nat.do === "dnat" ? "dnat" : "delivered", to: outcomes.map(({ ip, port }) => formatTarget(ip, port)).sort(), masquerade };
 
   type End = { do: "dnat"; to: readonly { ip: string; port: number }[] } | { do: "reject" | "drop" | "masquerade" | "accept" | "return" };
 
@@ -113,15 +96,4 @@ export function tracePacket(
         return elements.some((e) => e.map === "hairpin" && e.key === `${packet.saddr} . ${state.daddr}`);
     }
   }
-}
-
-/** Whether an IPv4 address lies in a CIDR or equals an address. */
-function contains(cidr: string, ip: string): boolean {
-  const [base = "", bits = "32"] = cidr.split("/");
-  const shift = 2 ** (32 - Number(bits));
-  return Math.floor(toNumber(base) / shift) === Math.floor(toNumber(ip) / shift);
-}
-
-function toNumber(ip: string): number {
-  return ip.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
 }
