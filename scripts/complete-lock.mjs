@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 
 const path = "package-lock.json";
 const lock = JSON.parse(await readFile(path, "utf8"));
-const CPUS = ["x64", "arm64", "arm", "ia32", "ppc64", "riscv64", "s390x", "loong64", "mips64el"];
+const CPUS = new Set(["x64", "arm64", "arm", "ia32", "ppc64", "riscv64", "s390x", "loong64", "mips64el"]);
 let added = 0;
 
 for (const [place, entry] of Object.entries(lock.packages)) {
@@ -26,7 +26,7 @@ function platformOf(name) {
   const os = parts.find((part) =>
     ["android", "darwin", "win32", "freebsd", "openharmony", "linux", "aix", "netbsd", "openbsd", "sunos"].includes(part),
   );
-  const cpu = parts.find((part) => CPUS.includes(part));
+  const cpu = parts.find((part) => CPUS.has(part));
   const libc = parts.some((part) => part.startsWith("musl")) ? "musl" : parts.some((part) => part.startsWith("gnu")) ? "glibc" : undefined;
   return {
     ...(cpu === undefined ? {} : { cpu: [cpu] }),

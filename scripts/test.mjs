@@ -9,7 +9,7 @@ const totals = { passed: 0, failed: 0, skipped: 0 };
 const started = Date.now();
 
 if (isRoot && existsSync("/usr/bin/apt-get")) await install();
-await step("check", () => run("node", ["scripts/check.mjs", "types", "lint", "format", "layers", "unused"]));
+await step("check", () => run("node", ["scripts/check.mjs", "types", "lint", "format", "layers", "unused", "package"]));
 await step("build", () => run("node", ["scripts/build.mjs"]));
 await suite("unit");
 await suite("fuzz");

@@ -70,8 +70,9 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
   await using scope = openScope(signal, log);
   const ca = await findCa({ server: flags.server, caFile: flags.caFile, caHash: flags.caHash });
   const runtime = startRuntime(flags, cniConfDir, { clock, log }, scope.signal);
-  const join_ = { server: flags.server, nodeName, dir: pki, ca, token: () => tokenOf(flags) };
-  let [identity, socketPath] = await Promise.all([ensureClientCertificate(join_, { clock, log }, scope.signal), runtime]);
+  const joining = { server: flags.server, nodeName, dir: pki, ca, token: () => tokenOf(flags) };
+  const [first, socketPath] = await Promise.all([ensureClientCertificate(joining, { clock, log }, scope.signal), runtime]);
+  let identity = first;
 
   const client = scope.own(
     createRestClient({

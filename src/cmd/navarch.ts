@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "#base/node/system-clock.ts";
+import type { AgentFlags } from "./agent.ts";
 import { CommandError, DEFAULT_NAME, placeOf, rootsOf } from "./cluster.ts";
 import { createProgress } from "./progress.ts";
+import type { ServerFlags } from "./server.ts";
 import { EXIT_CONFIG } from "./supervise.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -154,7 +156,7 @@ networkOptions(
     .addOption(new Option("--store <store>", "where state is kept").choices(["lmdb", "memory"]).default("lmdb"))
     .addOption(new Option("--simulate-nodes <count>", "also run this many simulated nodes").default(0).argParser(nodeCountOrNone))
     .addOption(new Option("--log-level <level>").choices(["debug", "info", "warn", "error"]).default("info")),
-).action(async (flags: import("./server.ts").ServerFlags) => (await import("./server.ts")).runServer(flags, signal));
+).action(async (flags: ServerFlags) => (await import("./server.ts")).runServer(flags, signal));
 
 networkOptions(
   cli
@@ -181,7 +183,7 @@ networkOptions(
     )
     .option("--image-seed <dir>", "containerd root to begin with, as `up` prepares it")
     .addOption(new Option("--log-level <level>").choices(["debug", "info", "warn", "error"]).default("info")),
-).action(async (flags: import("./agent.ts").AgentFlags) => (await import("./agent.ts")).runAgent(flags, signal));
+).action(async (flags: AgentFlags) => (await import("./agent.ts")).runAgent(flags, signal));
 
 try {
   await cli.parseAsync();

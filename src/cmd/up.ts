@@ -180,18 +180,20 @@ async function startReal(
         process.execPath,
         program(),
         "agent",
-        ...["--server", `https://${network.hostAddress}:${config.port}`],
-        ...["--ca-file", join(place.server, "pki", "ca.crt")],
-        ...["--token-file", place.joinToken],
-        ...["--node-name", node.name],
-        ...["--node-ip", node.address],
-        ...["--data-dir", place.nodeState(node.name)],
-        ...["--run-dir", place.nodeRun(node.name)],
-        ...["--cgroup-root", `/${clusterNames(config.name).cgroup}/${node.name}`],
-        ...["--netns", node.netnsPath],
-        ...["--proxy-mode", config.proxyMode],
-        ...networkFlags(config),
-        ...(seed === undefined ? [] : ["--image-seed", seed]),
+        ...flagList({
+          server: `https://${network.hostAddress}:${config.port}`,
+          "ca-file": join(place.server, "pki", "ca.crt"),
+          "token-file": place.joinToken,
+          "node-name": node.name,
+          "node-ip": node.address,
+          "data-dir": place.nodeState(node.name),
+          "run-dir": place.nodeRun(node.name),
+          "cgroup-root": `/${clusterNames(config.name).cgroup}/${node.name}`,
+          netns: node.netnsPath,
+          "proxy-mode": config.proxyMode,
+          "image-seed": seed,
+          ...networkFlags(config),
+        }),
         ...archives.flatMap(({ name, archivePath, manifestDigest }) => ["--image", `${name}=${manifestDigest}=${archivePath}`]),
       ],
     });
@@ -204,35 +206,29 @@ async function startSimulated(config: ClusterConfig, place: ClusterPlace, progre
     record: join(place.run, "server.pid"),
     log: join(place.logs, "server.log"),
     env: {},
-    argv: [
-      process.execPath,
-      program(),
-      "server",
-      ...serverFlags(config, place, ["127.0.0.1"]),
-      ...["--simulate-nodes", String(config.nodes)],
-    ],
+    argv: [process.execPath, program(), "server", ...serverFlags(config, place, ["127.0.0.1"]), "--simulate-nodes", String(config.nodes)],
   });
 }
 
 function serverFlags(config: ClusterConfig, place: ClusterPlace, bind: readonly string[], advertise?: string): string[] {
-  return [
-    ...["--data-dir", place.server],
-    ...["--bind-address", bind.join(",")],
-    ...(advertise === undefined ? [] : ["--advertise-address", advertise]),
-    ...["--port", String(config.port)],
-    ...["--join-token-file", place.joinToken],
-    ...["--kubeconfig", place.kubeconfig],
+  return flagList({
+    "data-dir": place.server,
+    "bind-address": bind.join(","),
+    "advertise-address": advertise,
+    port: String(config.port),
+    "join-token-file": place.joinToken,
+    kubeconfig: place.kubeconfig,
     ...networkFlags(config),
-  ];
+  });
 }
 
-function networkFlags(config: ClusterConfig): string[] {
-  return [
-    ...["--cluster-cidr", config.clusterCidr],
-    ...["--service-cidr", config.serviceCidr],
-    ...["--cluster-dns", config.clusterDns],
-    ...["--cluster-domain", config.domain],
-  ];
+function networkFlags({ clusterCidr, serviceCidr, clusterDns, domain }: ClusterConfig) {
+  return { "cluster-cidr": clusterCidr, "service-cidr": serviceCidr, "cluster-dns": clusterDns, "cluster-domain": domain };
+}
+
+/** `{ port: "1" }` -> `--port 1`; what is undefined is left out. */
+function flagList(flags: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]));
 }
 
 /** Writes the admin's access into the user's kubeconfig as context `navarch-<name>`. */

@@ -27,12 +27,10 @@ const WILDCARD_RE = whole(WILDCARD);
 const KEY_NAME_RE = whole(KEY_NAME);
 const LABEL_VALUE_RE = whole(LABEL_VALUE);
 const C_IDENTIFIER_RE = whole(C_IDENTIFIER);
-const ENV_NAME_RE = whole(ENV_NAME);
 const CONFIG_KEY_RE = whole(CONFIG_KEY);
 const HEADER_RE = whole(HEADER);
 const PERCENT_RE = whole(PERCENT);
 const HTTP_PATH_RE = whole(HTTP_PATH);
-const UUID_RE = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 const SUBDOMAIN_TEXT =
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
@@ -91,8 +89,6 @@ export const isLabelKey: NameRule = (value) => {
   if (!KEY_NAME_RE.test(name)) errors.push(`name part ${nameError}`);
   return errors;
 };
-/** The same rule under its older name. */
-export const isQualifiedName: NameRule = isLabelKey;
 
 export const isLabelValue: NameRule = (value) => {
   const text =
@@ -103,12 +99,6 @@ export const isLabelValue: NameRule = (value) => {
 export const isCIdentifier: NameRule = (value) => {
   const text = "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'";
   return unlessMatches(C_IDENTIFIER_RE, value, text, C_IDENTIFIER, "my_name", "MY_NAME", "MyName");
-};
-
-export const isEnvVarName: NameRule = (value) => {
-  const text =
-    "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit";
-  return [...unlessMatches(ENV_NAME_RE, value, text, ENV_NAME, "my.env-name", "MY_ENV.NAME", "MyEnvName1"), ...dotPrefix(value)];
 };
 
 /** What pods accept since 1.34: printable ASCII without `=`. */
@@ -158,8 +148,6 @@ export const isPathSegmentName: NameRule = (value) => {
   if (value === "." || value === "..") return [`may not be '${value}'`];
   return ["/", "%"].filter((text) => value.includes(text)).map((text) => `may not contain '${text}'`);
 };
-
-export const isUuid: NameRule = (value) => (UUID_RE.test(value) ? [] : ["must be a lowercase UUID in 8-4-4-4-12 format"]);
 
 /** The path after the domain in `acme.io/foo`. */
 export const isHttpPath: NameRule = (value) => unlessMatches(HTTP_PATH_RE, value, "Invalid path", HTTP_PATH);

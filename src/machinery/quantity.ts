@@ -119,10 +119,6 @@ export function negateQuantity(quantity: Quantity): Quantity {
   return { mantissa: -quantity.mantissa, scale: quantity.scale, format: quantity.format };
 }
 
-export function multiplyQuantity(quantity: Quantity, by: bigint): Quantity {
-  return { mantissa: quantity.mantissa * by, scale: quantity.scale, format: quantity.format };
-}
-
 /** -1, 0 or 1. */
 export function quantitySign(quantity: Quantity): number {
   return quantity.mantissa < 0n ? -1 : quantity.mantissa > 0n ? 1 : 0;

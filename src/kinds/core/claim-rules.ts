@@ -35,8 +35,6 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, path: string)
   return errors;
 }
 
-export const validateClaimTemplateSpec = validateClaimSpec;
-
 export function validateAccessModes(modes: readonly string[], path: string): Errors {
   const errors = modes.flatMap((mode) => optionalEnum(mode, ACCESS_MODES, path));
   if (modes.includes("ReadWriteOncePod") && modes.length > 1) {

@@ -3,7 +3,7 @@ import { duplicateField, type FieldError, forbiddenField, invalidField, required
 import { isDns1123Label, isDns1123Subdomain } from "#machinery/names.ts";
 import { parseQuantity, quantitySign } from "#machinery/quantity.ts";
 import { type Errors, follows, isMissing, optionalEnum, present, requiredName } from "../validation.ts";
-import { validateClaimTemplateSpec } from "./claim-rules.ts";
+import { validateClaimSpec } from "./claim-rules.ts";
 import { PULL_POLICIES } from "./container-rules.ts";
 import { validateFieldRef, validateResourceFieldRef } from "./field-ref.ts";
 import { backsteps, localFilePath, type VolumeNames } from "./volume-mount-rules.ts";
@@ -112,7 +112,7 @@ function specificRules(sources: VolumeSource, path: string): Errors {
   if (csi !== undefined && !isMissing(csi.driver)) return follows(isDns1123Subdomain, csi.driver.toLowerCase(), `${path}.driver`);
   if (ephemeral !== undefined) {
     if (ephemeral.volumeClaimTemplate === undefined) return [requiredField(`${path}.volumeClaimTemplate`)];
-    return validateClaimTemplateSpec(ephemeral.volumeClaimTemplate.spec, `${path}.volumeClaimTemplate.spec`);
+    return validateClaimSpec(ephemeral.volumeClaimTemplate.spec, `${path}.volumeClaimTemplate.spec`);
   }
   if (image !== undefined) {
     return [...present(image.reference, `${path}.reference`), ...optionalEnum(image.pullPolicy, PULL_POLICIES, `${path}.pullPolicy`)];
