@@ -32,16 +32,24 @@ export const api: Part = {
     const programs = peerPrograms(process.env);
     if (programs === undefined) bench.progress("no peer to compare with: KUBE_APISERVER and ETCD are not set");
     const ours = await measured(bench, "navarch", () => startOurs(bench));
-    const theirs = programs === undefined ? undefined : await measured(bench, "kube-apiserver", () => startPeer(bench, programs));
-    for (const figure of ours) {
-      const peer = theirs?.find(({ name }) => name === figure.name);
-      bench.row(peer === undefined ? figure : { ...figure, budget: { atLeast: peer.value } });
-      if (peer === undefined) continue;
-      bench.row({ ...peer, name: `  kube-apiserver + etcd` });
-      bench.row({ name: "  ratio", value: figure.value / peer.value, unit: "" });
+    let theirs: readonly Figure[] = [];
+    try {
+      if (programs !== undefined) theirs = await measured(bench, "kube-apiserver", () => startPeer(bench, programs));
+    } finally {
+      for (const figure of ours) compare(bench, figure, theirs);
     }
   },
 };
+
+/** Ours, and beside it the peer's and how many times better ours is. */
+function compare({ row }: Bench, figure: Figure, theirs: readonly Figure[]): void {
+  const peer = theirs.find(({ name }) => name === figure.name);
+  if (peer === undefined) return row(figure);
+  const isTime = figure.unit === "ms";
+  row({ ...figure, budget: isTime ? { atMost: peer.value } : { atLeast: peer.value } });
+  row({ ...peer, name: "  kube-apiserver + etcd" });
+  row({ name: "  times better", value: isTime ? peer.value / figure.value : figure.value / peer.value, unit: "" });
+}
 
 async function measured(bench: Bench, who: string, start: () => Promise<Target>): Promise<Figure[]> {
   bench.progress(`${who}: start`);

@@ -79,7 +79,7 @@ export async function createAll(session: ClientHttp2Session, path: string, objec
   );
 }
 
-/** Objects in a list, by asking for one and reading how many remain. */
+/** Objects in a list. */
 export async function count(session: ClientHttp2Session, path: string): Promise<number> {
   const { body } = await call(session, { method: "GET", path });
   return (JSON.parse(body.toString()) as { items: unknown[] }).items.length;

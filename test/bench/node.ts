@@ -16,7 +16,8 @@ import { type Usage, usageOf } from "./processes.ts";
 import { quantile, spread } from "./report.ts";
 
 const PODS = 10;
-const SETTLE_MS = 5000;
+/** Until the engine has given back what the start has left. */
+const SETTLE_MS = 15_000;
 const IDLE_MS = 10_000;
 const IMAGE = "docker.io/library/kubia:latest";
 

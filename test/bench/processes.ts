@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
@@ -81,18 +81,6 @@ export async function usageOf(pid: number): Promise<Usage> {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const ticks = Number(fields[11]) + Number(fields[12]);
   return { residentMb: kb("VmRSS") / 1024, anonymousMb: kb("RssAnon") / 1024, cpuMs: ticks * 10 };
-}
-
-/** Processes whose command line holds all of `words`. */
-export async function findProcesses(...words: readonly string[]): Promise<number[]> {
-  const found: number[] = [];
-  for (const entry of await readdir("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    const text = await readFile(`/proc/${entry}/cmdline`, "utf8").catch(() => ""); // it ended meanwhile
-    const argv = text.split("\0");
-    if (words.every((word) => argv.includes(word))) found.push(Number(entry));
-  }
-  return found;
 }
 
 export async function freePort(): Promise<number> {

@@ -13,7 +13,8 @@ import type { StartClusterJob, StartClusterResult } from "./programs/start-clust
 import { quantile } from "./report.ts";
 import { startServer } from "./server-process.ts";
 
-const SETTLE_MS = 5000;
+/** Until the engine has given back what the start has left. */
+const SETTLE_MS = 15_000;
 const IDLE_MS = 10_000;
 const STARTS = 3;
 
