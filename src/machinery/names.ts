@@ -13,7 +13,6 @@ const WILDCARD = `\\*\\.${SUBDOMAIN}`;
 const KEY_NAME = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const LABEL_VALUE = `(${KEY_NAME})?`;
 const C_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*";
-const ENV_NAME = "[-._a-zA-Z][-._a-zA-Z0-9]*";
 const CONFIG_KEY = "[-._a-zA-Z0-9]+";
 const HEADER = "[-A-Za-z0-9]+";
 const PERCENT = "[0-9]+%";
