@@ -27,7 +27,11 @@ export function tracePacket(
     if (walk("nat-postrouting").do === "masquerade") masquerade = true;
     state.mark = marked;
   }
-  return { verdict: nat.do === "dnat" ? "dnat" : "delivered", to: outcomes.map(({ ip, port }) => formatTarget(ip, port)).sort(), masquerade };
+  return {
+    verdict: nat.do === "dnat" ? "dnat" : "delivered",
+    to: outcomes.map(({ ip, port }) => formatTarget(ip, port)).sort(),
+    masquerade,
+  };
 
   type End = { do: "dnat"; to: readonly { ip: string; port: number }[] } | { do: "reject" | "drop" | "masquerade" | "accept" | "return" };
 
