@@ -16,6 +16,7 @@ import { replicaSetController } from "./replicaset/controller.ts";
 import { replicationControllerController } from "./replicationcontroller/controller.ts";
 import { rootCaPublisherController } from "./root-ca-publisher/controller.ts";
 import { serviceAccountController } from "./serviceaccount/controller.ts";
+import { statefulSetController } from "./statefulset/controller.ts";
 import { taintEvictionController } from "./tainteviction/controller.ts";
 
 /** Every controller; what a fresh cluster needs first comes first. */
@@ -32,6 +33,7 @@ export const CONTROLLERS: readonly Controller[] = [
   replicaSetController,
   replicationControllerController,
   daemonSetController,
+  statefulSetController,
   endpointsController,
   endpointSliceController,
   endpointSliceMirroringController,
