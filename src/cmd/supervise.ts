@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { mkdir, open, readFile, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import type { Clock } from "#base/clock.ts";
 import { hasCode, writeFileAtomic } from "#base/node/files.ts";
 import { readProcess, sendSignal } from "#cri/containerd/processes.ts";
@@ -13,7 +13,7 @@ export const EXIT_CONFIG = 78;
  * Keeps one program running: starts it again after 1 s when it ends, later after up to 10 s, until SIGTERM, which it
  * passes on and waits for. A shell does this in less than a megabyte. Arguments: file for the program's pid, then the program.
  */
-const SUPERVISOR = `
+const SUPERVISOR = `#!/bin/sh
 pidfile=$1; shift; stop=; delay=1; child=
 trap 'stop=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT HUP
 while [ -z "$stop" ]; do
@@ -45,7 +45,9 @@ export async function startSupervised({ record, argv, log, env }: Supervised): P
   await mkdir(dirname(log), { recursive: true });
   const output = await open(log, "a", 0o600);
   try {
-    const child = spawn("/bin/sh", ["-c", SUPERVISOR, "navarch-supervisor", `${record}.child`, ...argv], {
+    const script = join(dirname(record), "supervise.sh");
+    await writeFileAtomic(script, SUPERVISOR, { mode: 0o700 });
+    const child = spawn("/bin/sh", [script, `${record}.child`, ...argv], {
       detached: true,
       stdio: ["ignore", output.fd, output.fd],
       env: { ...process.env, ...env },
