@@ -127,6 +127,6 @@ async function checkDisk(stateDir: string): Promise<readonly Problem[]> {
   const { bavail, bsize } = await statfs(stateDir);
   const free = bavail * bsize;
   if (free >= WANTED_BYTES) return [];
-  const message = `Cannot keep nodes in "${stateDir}": ${Math.floor(free / 1024 ** 2)} MiB free, wanted at least 1024 MiB (choose another --state-dir or free space)`;
+  const message = `Cannot keep nodes in "${stateDir}": ${Math.floor(free / 1024 ** 2)} MiB free, wanted at least 1024 MiB (free space, or set NAVARCH_HOME to a folder elsewhere)`;
   return [{ kind: "disk", message }];
 }
