@@ -16,7 +16,11 @@ export function classifyIptablesError(stderr: string): IptablesProblem {
     )
   )
     return { kind: "unsupported", detail };
-  if (/does a matching rule exist|Bad rule|No such file or directory|File exists|line \d+ failed|RULE_DELETE failed/.test(stderr))
+  if (
+    /does a matching rule exist|Chain '\S+' does not exist|Bad rule|No such file or directory|File exists|line \d+ failed|RULE_DELETE failed/.test(
+      stderr,
+    )
+  )
     return { kind: "out of step", detail };
   return { kind: "unknown", detail };
 }

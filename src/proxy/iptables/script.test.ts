@@ -81,6 +81,7 @@ test("names of chains fit the 28 characters that iptables takes", () => {
 test.each([
   ["iptables-restore v1.8.9 (nf_tables): \nline 4: RULE_DELETE failed (No such file or directory): rule in chain OUTPUT", "out of step"],
   ["iptables-restore: Bad rule (does a matching rule exist in that chain?).", "out of step"],
+  ["iptables-restore v1.8.9 (nf_tables): Chain 'NAVARCH-SEP-E7EC8D3E0426CFC7' does not exist", "out of step"],
   ["Another app is currently holding the xtables lock; waited 5s", "busy"],
   ["iptables-restore v1.8.9 (legacy): Couldn't load match `recent':No such file or directory", "unsupported"],
   ["iptables v1.8.9 (legacy): can't initialize iptables table `nat': Table does not exist", "unsupported"],

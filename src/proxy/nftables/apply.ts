@@ -20,7 +20,14 @@ export interface NftablesBackend {
   remove(signal: AbortSignal): Promise<void>;
 }
 
-export function createNftablesBackend(frame: Frame): NftablesBackend {
+export interface NftablesOptions {
+  /** @default "navarch-proxy" */
+  readonly table?: string;
+  /** @default the one of ./render.ts */
+  readonly base?: Unit;
+}
+
+export function createNftablesBackend(frame: Frame, { table = TABLE, base = renderFrame(frame) }: NftablesOptions = {}): NftablesBackend {
   const units = new Map<string, Unit>();
   let uses: ElementUses = new Map();
   let inStep = false;
@@ -35,7 +42,7 @@ export function createNftablesBackend(frame: Frame): NftablesBackend {
         if (after === undefined) units.delete(key);
         else units.set(key, after);
       }
-      const incremental = inStep ? changeScript(changes, frame.family, uses) : undefined;
+      const incremental = inStep ? changeScript(changes, frame.family, uses, table) : undefined;
       uses = countUses(uses, changes);
       if (incremental === "") return { bytes: 0, full: false };
       inStep = false; // until the kernel has said yes
@@ -48,16 +55,21 @@ export function createNftablesBackend(frame: Frame): NftablesBackend {
           if (!(cause instanceof ExecError) || classifyNftError(cause.result?.stderr ?? "").kind !== "out of step") throw cause;
         }
       }
-      const full = fullScript([renderFrame(frame), ...units.values()], frame.family);
+      const full = fullScript([base, ...units.values()], frame.family, table);
       await nft(full, signal); // N3
       inStep = true;
       return { bytes: full.length, full: true };
     },
     async remove(signal) {
       inStep = false;
-      await nft(`add table ${frame.family} ${TABLE}\ndelete table ${frame.family} ${TABLE}\n`, signal);
+      await removeNftablesTable(frame.family, table, signal);
     },
   };
+}
+
+/** Removes a table of ours, if it is there. */
+export async function removeNftablesTable(family: Frame["family"], table: string, signal: AbortSignal): Promise<void> {
+  await nft(`add table ${family} ${table}\ndelete table ${family} ${table}\n`, signal);
 }
 
 function nft(script: string, signal: AbortSignal): Promise<string> {

@@ -4,9 +4,9 @@ import { type Element, formatRule, type Unit } from "./ruleset.ts";
 type NftFamily = "ip" | "ip6";
 
 /** A transaction that replaces the whole table by `units`, whatever was there. */
-export function fullScript(units: readonly Unit[], family: NftFamily): string {
-  const table = `${family} ${TABLE}`;
-  return [`add table ${table}`, `delete table ${table}`, `add table ${table}`, ...additions(units, family)].join("\n").concat("\n");
+export function fullScript(units: readonly Unit[], family: NftFamily, name = TABLE): string {
+  const table = `${family} ${name}`;
+  return [`add table ${table}`, `delete table ${table}`, `add table ${table}`, ...additions(units, family, table)].join("\n").concat("\n");
 }
 
 export interface UnitChange {
@@ -35,8 +35,8 @@ export function countUses(uses: ElementUses, changes: readonly UnitChange[]): Ma
  * A transaction that turns `before` into `after`, where both are units of the same service port or of none (undefined).
  * Its length follows the change. Empty when nothing differs. `uses` counts the elements before the changes.
  */
-export function changeScript(changes: readonly UnitChange[], family: NftFamily, uses: ElementUses): string {
-  const table = `${family} ${TABLE}`;
+export function changeScript(changes: readonly UnitChange[], family: NftFamily, uses: ElementUses, name = TABLE): string {
+  const table = `${family} ${name}`;
   const declare: string[] = [];
   const refill: string[] = [];
   const unlink: string[] = [];
@@ -88,8 +88,7 @@ export function changeScript(changes: readonly UnitChange[], family: NftFamily, 
   }
 }
 
-function additions(units: readonly Unit[], family: NftFamily): string[] {
-  const table = `${family} ${TABLE}`;
+function additions(units: readonly Unit[], family: NftFamily, table: string): string[] {
   const lines: string[] = [];
   for (const unit of units) for (const set of unit.sets) lines.push(`add ${inTable(set.declaration, table)}`);
   for (const unit of units)
