@@ -296,6 +296,6 @@ describe.each(KUBECTLS)("%s", (program) => {
     const why = `Cannot reach the agent of node "${node}": the node is simulated and runs no containers, wanted a real one\n`;
     expect(await kubectl.fails("logs mute")).toBe(`Error from server (BadRequest): ${why}`);
     expect(await kubectl.fails("exec mute -- true")).toContain(why);
-    expect(await kubectl.fails("port-forward mute 8080")).toBe(`error: error upgrading connection: ${why}`);
+    expect(await kubectl.fails("port-forward mute 8080")).toContain(why); // what stands before it differs between versions of kubectl
   });
 });
