@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { cpus, release, totalmem } from "node:os";
+import { cpus, loadavg, release, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -53,6 +53,7 @@ async function main(): Promise<number> {
 
 async function measure(parts: readonly Part[], signal: AbortSignal): Promise<Report> {
   const started = Date.now();
+  const [loadBefore = Number.NaN] = loadavg();
   const root = fileURLToPath(new URL("../..", import.meta.url));
   const rows: Row[] = [];
   const skipped: Skipped[] = [];
@@ -101,7 +102,13 @@ async function measure(parts: readonly Part[], signal: AbortSignal): Promise<Rep
     await rm(directory, { recursive: true, force: true });
   }
   return {
-    machine: { cores: cpus().length, memoryMb: Math.round(totalmem() / 1024 ** 2), node: process.versions.node, kernel: release() },
+    machine: {
+      cores: cpus().length,
+      memoryMb: Math.round(totalmem() / 1024 ** 2),
+      node: process.versions.node,
+      kernel: release(),
+      loadBefore,
+    },
     startedAt: new Date(started).toISOString(),
     seconds: (Date.now() - started) / 1000,
     rows,

@@ -21,7 +21,14 @@ export interface Skipped {
 }
 
 export interface Report {
-  readonly machine: { readonly cores: number; readonly memoryMb: number; readonly node: string; readonly kernel: string };
+  readonly machine: {
+    readonly cores: number;
+    readonly memoryMb: number;
+    readonly node: string;
+    readonly kernel: string;
+    /** Programs that wanted a core in the minute before the bench: others at work make all figures worse. */
+    readonly loadBefore: number;
+  };
   readonly startedAt: string;
   readonly seconds: number;
   readonly rows: readonly Row[];
@@ -54,7 +61,7 @@ export function formatReport({ machine, rows, skipped, failed, seconds }: Report
   const judged = rows.filter(({ budget }) => budget !== undefined);
   const met = judged.filter((row) => verdictOf(row) === "met").length;
   return [
-    `${machine.cores} cores, ${machine.memoryMb} MB, Node ${machine.node}, Linux ${machine.kernel}`,
+    `${machine.cores} cores, ${machine.memoryMb} MB, Node ${machine.node}, Linux ${machine.kernel}, load ${machine.loadBefore.toFixed(1)} before`,
     "",
     ...lines,
     "",
