@@ -24,8 +24,8 @@ import { runPodNetwork } from "#kubelet/pod-network.ts";
 import { networkProber } from "#kubelet/probes/network-prober.ts";
 import { runKubelet } from "#kubelet/run.ts";
 import { pauseImage } from "#oci/images/pause.ts";
-import { createNftablesBackend } from "#proxy/nftables/apply.ts";
-import { runProxy } from "#proxy/run.ts";
+import type { ProxyMode } from "#proxy/modes.ts";
+import { runServiceProxy } from "#proxy/start.ts";
 import { runDnsEndpoint } from "./dns-endpoint.ts";
 import { CommandError } from "./cluster.ts";
 import { readIfThere } from "./identity.ts";
@@ -45,7 +45,8 @@ export interface AgentFlags {
   readonly containerRuntimeEndpoint?: string;
   readonly cgroupRoot: string;
   readonly netns?: string;
-  readonly proxyMode: "nftables";
+  /** Undefined: the best mode that this machine can run. */
+  readonly proxyMode?: ProxyMode;
   readonly image: readonly string[];
   readonly imageSeed?: string;
   readonly logLevel: string;
@@ -109,8 +110,9 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
     ),
   );
   scope.spawn("proxy", (until) => {
-    const backend = createNftablesBackend({ family: "ip", podCidr: flags.clusterCidr, serviceCidr: flags.serviceCidr });
-    return runProxy({ informers, backend, clock, log: log.with({ part: "proxy" }) }, { nodeName }, until);
+    const [podCidrs, serviceCidrs] = [flags.clusterCidr.split(","), flags.serviceCidr.split(",")];
+    const options = { nodeName, nodeIp, mode: flags.proxyMode, podCidrs, serviceCidrs };
+    return runServiceProxy({ informers, clock, log: log.with({ part: "proxy" }) }, options, until);
   });
   scope.spawn("dns", async (until) => {
     const zone = createZoneView(informers, flags.clusterDomain);

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCode, writeFileAtomic } from "#base/node/files.ts";
+import type { ProxyMode } from "#proxy/modes.ts";
 
 /** The command cannot do its work for a reason the user can mend: one line that says what was found and what to do. */
 export class CommandError extends Error {
@@ -12,7 +13,8 @@ export interface ClusterConfig {
   readonly name: string;
   readonly nodes: number;
   readonly egress: boolean;
-  readonly proxyMode: "nftables";
+  /** Undefined: each node takes the best mode that its kernel can run. */
+  readonly proxyMode?: ProxyMode | undefined;
   /** Nodes without containers, for machines without root or containerd. */
   readonly simulate: boolean;
   /** Of the API server. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "#base/node/system-clock.ts";
+import type { ProxyMode } from "#proxy/modes.ts";
 import type { AgentFlags } from "./agent.ts";
 import { CommandError, DEFAULT_NAME, placeOf, rootsOf } from "./cluster.ts";
 import { createProgress } from "./progress.ts";
@@ -34,7 +35,11 @@ cli
   .addOption(nameOption())
   .addOption(new Option("--nodes <count>", "number of nodes (default: 2)").argParser(nodeCount))
   .addOption(new Option("--egress <on|off>", "whether nodes and pods can leave this machine (default: off)").choices(["on", "off"]))
-  .addOption(new Option("--proxy-mode <mode>", "how Services are routed (default: nftables)").argParser(proxyMode))
+  .addOption(
+    new Option("--proxy-mode <mode>", "how Services are routed: nftables, iptables or userspace (default: the best that works)").argParser(
+      proxyMode,
+    ),
+  )
   .addOption(kubeconfigOption())
   .option("--simulate", "nodes without containers: needs neither root nor containerd", false)
   .option("--install", "install missing Debian packages with apt-get", false)
@@ -43,7 +48,7 @@ cli
       name: string;
       nodes?: number;
       egress?: "on" | "off";
-      proxyMode?: "nftables";
+      proxyMode?: ProxyMode;
       kubeconfig?: string;
       simulate: boolean;
       install: boolean;
@@ -174,7 +179,12 @@ networkOptions(
     .option("--container-runtime-endpoint <socket>", "use this CRI socket instead of a containerd of our own")
     .option("--cgroup-root <path>", "cgroup below which pods live", "/navarch")
     .option("--netns <file>", "network namespace this node lives in")
-    .addOption(new Option("--proxy-mode <mode>", "how Services are routed").default("nftables").argParser(proxyMode))
+    .addOption(
+      new Option(
+        "--proxy-mode <mode>",
+        "how Services are routed: nftables, iptables or userspace (default: the best that works)",
+      ).argParser(proxyMode),
+    )
     .option(
       "--image <name=digest=archive...>",
       "packed images to bring in",
@@ -234,8 +244,10 @@ function portNumber(text: string): number {
   return port;
 }
 
-function proxyMode(text: string): "nftables" {
-  if (text === "nftables") return text;
-  const known = ["iptables", "ipvs", "userspace"].includes(text);
-  throw new InvalidArgumentError(known ? `Mode ${text} is not built yet; wanted nftables.` : "Wanted nftables.");
+function proxyMode(text: string): ProxyMode {
+  const known = (["nftables", "iptables", "userspace"] as const).find((mode) => mode === text);
+  if (known !== undefined) return known;
+  if (text === "ipvs")
+    throw new InvalidArgumentError("Mode ipvs needs the kernel's ip_vs and is not built yet; wanted nftables, iptables or userspace.");
+  throw new InvalidArgumentError("Wanted nftables, iptables or userspace.");
 }

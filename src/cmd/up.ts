@@ -10,6 +10,7 @@ import { probeSnapshotter } from "#cri/containerd/probe.ts";
 import { prepareSeed } from "#cri/containerd/seed.ts";
 import { builtinImages, requiredPackages } from "#oci/images/registry.ts";
 import { packImageCached } from "#oci/cache.ts";
+import type { ProxyMode } from "#proxy/modes.ts";
 import {
   CLUSTER_DEFAULTS,
   type ClusterConfig,
@@ -35,7 +36,7 @@ export interface UpOptions {
   readonly name: string;
   readonly nodes: number | undefined;
   readonly egress: boolean | undefined;
-  readonly proxyMode: "nftables" | undefined;
+  readonly proxyMode: ProxyMode | undefined;
   readonly simulate: boolean;
   /** Install missing Debian packages instead of naming them. */
   readonly install: boolean;
@@ -97,7 +98,7 @@ async function decideConfig(options: UpOptions, known: ClusterConfig | undefined
     name,
     nodes: nodes ?? DEFAULT_NODES,
     egress: egress ?? false,
-    proxyMode: proxyMode ?? "nftables",
+    proxyMode,
     simulate,
     port: simulate ? await freePort() : API_PORT,
     ...CLUSTER_DEFAULTS,

@@ -3,9 +3,10 @@ import type { Log } from "#base/log.ts";
 import type { InformerFactory } from "#client/contract.ts";
 import { ServiceKind } from "#kinds/core/service.ts";
 import { EndpointSliceKind } from "#kinds/discovery/endpoint-slice.ts";
-import { type ServicePort, servicePorts } from "./service-map.ts";
+import type { HealthServer } from "./health.ts";
+import { type Family, healthCheck, type ServicePort, servicePorts } from "./service-map.ts";
 
-/** The four data planes take ports by id; undefined removes one. See nftables/apply.ts for the guarantees. */
+/** All data planes take ports by id; undefined removes one. See nftables/apply.ts for the guarantees. */
 export interface ProxyBackend {
   apply(
     ports: ReadonlyMap<string, ServicePort | undefined>,
@@ -15,7 +16,10 @@ export interface ProxyBackend {
 
 export interface ProxyDeps {
   readonly informers: InformerFactory;
-  readonly backend: ProxyBackend;
+  /** One data plane for each family that is served. */
+  readonly backends: Readonly<Partial<Record<Family, ProxyBackend>>>;
+  /** @default none: health check node ports are not answered */
+  readonly health?: HealthServer;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -31,15 +35,31 @@ export interface ProxyOptions {
 const SERVICE_NAME = "kubernetes.io/service-name";
 const RETRY_MS = 1000;
 
+interface Plane {
+  readonly family: Family;
+  readonly backend: ProxyBackend;
+  readonly portsOf: Map<string, readonly string[]>;
+  pending: Map<string, ServicePort | undefined>;
+  /** An empty change is sent too: the first, and the one after a failure, which makes the back end send the whole table. */
+  due: boolean;
+}
+
 /** Follows Services and EndpointSlices and keeps the kernel's rules equal to them until `signal` aborts. Rules stay when it ends. */
-export async function runProxy({ informers, backend, clock, log }: ProxyDeps, options: ProxyOptions, signal: AbortSignal): Promise<void> {
+export async function runProxy(
+  { informers, backends, health, clock, log }: ProxyDeps,
+  options: ProxyOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const { nodeName, gatherMs = 5, onSynced } = options;
   const services = informers.informer(ServiceKind);
   const slices = informers.informer(EndpointSliceKind, {
     indexes: { service: (slice) => [`${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_NAME] ?? ""}`] },
   });
   const dirty = new Set<string>();
-  const portsOf = new Map<string, readonly string[]>();
+  const planes = (["IPv4", "IPv6"] as const).flatMap((family): Plane[] => {
+    const backend = backends[family];
+    return backend === undefined ? [] : [{ family, backend, portsOf: new Map(), pending: new Map(), due: true }];
+  });
   let wake: (() => void) | undefined;
 
   services.onEvent(({ object }) => touch(`${object.metadata.namespace}/${object.metadata.name}`));
@@ -53,37 +73,56 @@ export async function runProxy({ informers, backend, clock, log }: ProxyDeps, op
   });
   await Promise.race([Promise.all([services.synced, slices.synced]), aborted(signal)]);
 
-  let first = true;
-  let pending = new Map<string, ServicePort | undefined>();
+  let synced = false;
   while (!signal.aborted) {
-    for (const key of dirty) for (const [id, port] of portChanges(key)) pending.set(id, port);
+    const checks: string[] = [...dirty];
+    for (const plane of planes) for (const key of dirty) for (const [id, port] of portChanges(key, plane)) plane.pending.set(id, port);
     dirty.clear();
-    if (first || pending.size > 0) {
-      const sending = pending;
-      pending = new Map();
-      try {
-        const started = clock.now();
-        const { bytes, full } = await backend.apply(sending, signal);
-        log.debug("Service rules applied", { ports: sending.size, bytes, full, ms: clock.now() - started });
-        if (first) onSynced?.();
-        first = false;
-      } catch (cause) {
-        if (signal.aborted) return;
-        log.error("Service rules could not be applied", { ports: sending.size, cause });
-        // The back end has taken the ports in; an empty change makes it send the whole table.
-        first = true;
-        await clock.sleep(RETRY_MS, signal);
-        continue;
-      }
+    let failed = false;
+    for (const plane of planes) if (plane.due || plane.pending.size > 0) failed = !(await send(plane)) || failed;
+    if (signal.aborted) return;
+    health?.setHealthy(!failed);
+    if (health !== undefined) for (const key of checks) await health.update(key, healthOf(key));
+    if (failed) {
+      await clock.sleep(RETRY_MS, signal);
+      continue;
     }
+    if (!synced) onSynced?.();
+    synced = true;
     if (dirty.size === 0 && !signal.aborted) await new Promise<void>((resolve) => (wake = resolve));
     await clock.sleep(gatherMs, signal);
   }
 
-  function portChanges(key: string): [string, ServicePort | undefined][] {
+  /** Whether the kernel has what the caches say. */
+  async function send(plane: Plane): Promise<boolean> {
+    const { family, backend, pending } = plane;
+    plane.pending = new Map();
+    try {
+      const started = clock.now();
+      const { bytes, full } = await backend.apply(pending, signal);
+      log.debug("Service rules applied", { family, ports: pending.size, bytes, full, ms: clock.now() - started });
+      plane.due = false;
+      return true;
+    } catch (cause) {
+      if (!signal.aborted) log.error("Service rules could not be applied", { family, ports: pending.size, cause });
+      plane.due = true;
+      return false;
+    }
+  }
+
+  function healthOf(key: string) {
+    const service = serviceOf(key);
+    return service === undefined ? undefined : healthCheck(service, slices.lister.byIndex("service", key), nodeName);
+  }
+
+  function serviceOf(key: string) {
     const [namespace, name] = key.split("/");
-    const service = services.lister.get({ name: name ?? "", namespace });
-    const ports = service === undefined ? [] : servicePorts(service, slices.lister.byIndex("service", key), { nodeName, family: "IPv4" });
+    return services.lister.get({ name: name ?? "", namespace });
+  }
+
+  function portChanges(key: string, { family, portsOf }: Plane): [string, ServicePort | undefined][] {
+    const service = serviceOf(key);
+    const ports = service === undefined ? [] : servicePorts(service, slices.lister.byIndex("service", key), { nodeName, family });
     const gone = (portsOf.get(key) ?? []).filter((id) => !ports.some((port) => unitKey(port) === id));
     if (ports.length === 0) portsOf.delete(key);
     else portsOf.set(key, ports.map(unitKey));

@@ -6,8 +6,11 @@ export type IptablesProblem =
   | { readonly kind: "unknown"; readonly detail: string };
 
 export function classifyIptablesError(stderr: string): IptablesProblem {
-  const lines = stderr.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("#"));
-  const detail = lines[0]?.trim() ?? "";
+  const detail =
+    stderr
+      .split("\n")
+      .find((line) => line.trim() !== "" && !line.startsWith("#"))
+      ?.trim() ?? "";
   if (/Another app is currently holding the xtables lock|Resource temporarily unavailable|Device or resource busy/.test(stderr))
     return { kind: "busy", detail };
   if (
