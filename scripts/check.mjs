@@ -7,6 +7,7 @@ const steps = [
   ["format", "npx", "biome", "format", "."],
   ["layers", "npx", "tsx", "scripts/check-layers.ts"],
   ["unused", "npx", "knip"],
+  ["build", "node", "scripts/build.mjs"],
   ["package", "npx", "publint", "--strict"],
   ["unit", "npx", "vitest", "run", "--project", "unit"],
 ];

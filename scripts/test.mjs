@@ -9,8 +9,7 @@ const totals = { passed: 0, failed: 0, skipped: 0 };
 const started = Date.now();
 
 if (isRoot && existsSync("/usr/bin/apt-get")) await install();
-await step("check", () => run("node", ["scripts/check.mjs", "types", "lint", "format", "layers", "unused", "package"]));
-await step("build", () => run("node", ["scripts/build.mjs"]));
+await step("check", () => run("node", ["scripts/check.mjs", "types", "lint", "format", "layers", "unused", "build", "package"]));
 await suite("unit");
 await suite("fuzz");
 await suite("cluster", has("kubectl") ? undefined : "kubectl is not installed");
