@@ -246,7 +246,7 @@ export function describeCri(
       expect([silent.exitCode, silent.stdout instanceof Uint8Array, silent.stdout.length, silent.stderr.length]).toEqual([0, true, 0, 0]);
     });
 
-    test(printsNothing ? "execSync gives no output" : "execSync gives its command's output", async () => {
+    test(`execSync gives ${printsNothing ? "no" : "the command's"} output`, async () => {
       const { id } = await run("sleep 1000");
       const result = await runtime.execSync({ containerId: id, cmd: ["sh", "-c", "echo out $A; echo err >&2"], timeoutSeconds: 10 }, o);
       expect([Buffer.from(result.stdout).toString(), Buffer.from(result.stderr).toString()]).toEqual(
