@@ -1,9 +1,11 @@
+import { cronJobController } from "./cronjob/controller.ts";
 import { csrApproverController } from "./csrapprover/controller.ts";
 import { csrCleanerController } from "./csrcleaner/controller.ts";
 import { csrSignerController } from "./csrsigner/controller.ts";
 import { daemonSetController } from "./daemonset/controller.ts";
 import type { Controller } from "./define.ts";
 import { deploymentController } from "./deployment/controller.ts";
+import { disruptionController } from "./disruption/controller.ts";
 import { endpointsController } from "./endpoints/controller.ts";
 import { endpointSliceController } from "./endpointslice/controller.ts";
 import { endpointSliceMirroringController } from "./endpointslicemirroring/controller.ts";
@@ -19,6 +21,7 @@ import { rootCaPublisherController } from "./root-ca-publisher/controller.ts";
 import { serviceAccountController } from "./serviceaccount/controller.ts";
 import { statefulSetController } from "./statefulset/controller.ts";
 import { taintEvictionController } from "./tainteviction/controller.ts";
+import { ttlAfterFinishedController } from "./ttlafterfinished/controller.ts";
 
 /** Every controller; what a fresh cluster needs first comes first. */
 export const CONTROLLERS: readonly Controller[] = [
@@ -34,8 +37,11 @@ export const CONTROLLERS: readonly Controller[] = [
   replicaSetController,
   replicationControllerController,
   jobController,
+  cronJobController,
+  ttlAfterFinishedController,
   daemonSetController,
   statefulSetController,
+  disruptionController,
   endpointsController,
   endpointSliceController,
   endpointSliceMirroringController,
