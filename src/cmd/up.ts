@@ -67,14 +67,15 @@ export async function up(options: UpOptions, { roots, progress, clock }: UpDeps,
   await writeClusterConfig(place, config);
   await Promise.all([ensureClusterCa(place.server, clock), ensureJoinToken(place.joinToken)]);
 
-  if (config.simulate) await startSimulated(config, place, progress);
-  else await startReal(config, place, { roots, progress, clock }, signal);
+  const started = config.simulate
+    ? await startSimulated(config, place, progress)
+    : await startReal(config, place, { roots, progress, clock }, signal);
 
   const access = await progress.step("Wait for the API server", () => waitForServer(place, { clock, withinMs: READY_WITHIN_MS }, signal));
   if (options.kubeconfig !== "") await mergeContext(place, options.kubeconfig, { clock, signal });
   await using client = nodeClient(access, clock);
   await progress.step(`Wait for ${config.nodes} node${config.nodes === 1 ? "" : "s"} to be Ready`, () =>
-    waitForNodes(client, config.nodes, place, { clock, withinMs: READY_WITHIN_MS }, signal),
+    waitForNodes(client, { count: config.nodes, started, since: before }, place, { clock, withinMs: READY_WITHIN_MS }, signal),
   );
   progress.note(
     `Cluster "${config.name}" is up after ${((clock.now() - before) / 1000).toFixed(1)} s. kubectl context: navarch-${config.name}`,
@@ -154,7 +155,7 @@ async function startReal(
   place: ClusterPlace,
   { roots, progress, clock }: UpDeps,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
   const network = await progress.step(`Lay the network of ${config.nodes} node${config.nodes === 1 ? "" : "s"}`, () =>
     createNodeNetwork(
       { cluster: config.name, nodes: config.nodes, egress: config.egress, avoid: [config.clusterCidr, config.serviceCidr] },
@@ -170,8 +171,9 @@ async function startReal(
   });
   const archives = await progress.step("Pack images from programs of this machine", () => packBuiltinImages(roots, signal));
   const seed = await progress.step("Unpack them once for all nodes", () => seedFor(archives, { place, roots, clock, env }, signal));
+  const started = new Set<string>();
   for (const node of network.nodes) {
-    await startSupervised({
+    const isNew = await startSupervised({
       record: join(place.run, `agent-${node.name}.pid`),
       log: join(place.logs, `agent-${node.name}.log`),
       env,
@@ -198,17 +200,20 @@ async function startReal(
         ...archives.flatMap(({ name, archivePath, manifestDigest }) => ["--image", `${name}=${manifestDigest}=${archivePath}`]),
       ],
     });
+    if (isNew) started.add(node.name);
   }
+  return started;
 }
 
-async function startSimulated(config: ClusterConfig, place: ClusterPlace, progress: Progress): Promise<void> {
+async function startSimulated(config: ClusterConfig, place: ClusterPlace, progress: Progress): Promise<ReadonlySet<string>> {
   progress.note("Nodes are simulated: pods run no containers, and their addresses carry no packets");
-  await startSupervised({
+  const isNew = await startSupervised({
     record: join(place.run, "server.pid"),
     log: join(place.logs, "server.log"),
     env: {},
     argv: [process.execPath, program(), "server", ...serverFlags(config, place, ["127.0.0.1"]), "--simulate-nodes", String(config.nodes)],
   });
+  return new Set(isNew ? Array.from({ length: config.nodes }, (_, i) => `node-${i + 1}`) : []);
 }
 
 function serverFlags(config: ClusterConfig, place: ClusterPlace, bind: readonly string[], advertise?: string): string[] {

@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import type { Clock } from "#base/clock.ts";
+import type { Clock, Instant } from "#base/clock.ts";
 import { silentLog } from "#base/log.ts";
 import { hasCode } from "#base/node/files.ts";
 import type { Client } from "#client/contract.ts";
 import { type KubeconfigAccess, readKubeconfig } from "#client/kubeconfig.ts";
 import { createRestClient } from "#client/rest.ts";
+import { LeaseKind } from "#kinds/coordination/lease.ts";
 import { NamespaceKind } from "#kinds/core/namespace.ts";
 import { NodeKind } from "#kinds/core/node.ts";
 import type { Node } from "#machinery/api/core-v1.ts";
@@ -41,10 +42,17 @@ export function isReady(node: Node): boolean {
   return node.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;
 }
 
-/** Resolves when at least `count` nodes are Ready. */
+export interface AwaitedNodes {
+  readonly count: number;
+  /** Nodes whose agents were started just now: what the API server remembers of them is from before. */
+  readonly started: ReadonlySet<string>;
+  readonly since: Instant;
+}
+
+/** Resolves when `count` nodes are Ready, those just started by a sign of life since then. */
 export async function waitForNodes(
   client: Client,
-  count: number,
+  { count, started, since }: AwaitedNodes,
   place: ClusterPlace,
   { clock, withinMs }: Patience,
   signal: AbortSignal,
@@ -52,8 +60,14 @@ export async function waitForNodes(
   const deadline = clock.now() + withinMs;
   for (;;) {
     signal.throwIfAborted();
-    const { items } = await client.list(NodeKind, {}, signal);
-    const ready = items.filter(isReady).length;
+    const [nodes, leases] = await Promise.all([
+      client.list(NodeKind, {}, signal),
+      client.list(LeaseKind, { namespace: "kube-node-lease" }, signal),
+    ]);
+    const alive = new Set(
+      leases.items.filter(({ spec }) => Date.parse(spec?.renewTime ?? "") >= since).map(({ metadata }) => metadata.name),
+    );
+    const ready = nodes.items.filter((node) => isReady(node) && (!started.has(node.metadata.name) || alive.has(node.metadata.name))).length;
     if (ready >= count) return;
     for (let n = 1; n <= count; n++) {
       const record = join(place.run, `agent-node-${n}.pid`);
