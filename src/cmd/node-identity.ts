@@ -138,11 +138,15 @@ export async function findCa({
   }
   if (caHash === undefined) throw new CommandError(`Cannot trust ${server}: pass --ca-file, or --ca-hash to fetch the CA and check it`);
   const ca = await presentedCa(server);
-  const found = `sha256:${createHash("sha256")
-    .update(new X509Certificate(ca).publicKey.export({ type: "spki", format: "der" }))
-    .digest("hex")}`;
+  const found = caHashOf(ca);
   if (found !== caHash) throw new CommandError(`Cannot trust ${server}: its CA has hash ${found}, wanted ${caHash}`);
   return ca;
+}
+
+/** `sha256:<hex>` over the public key of a CA, as kubeadm prints it. */
+export function caHashOf(pem: string): string {
+  const key = new X509Certificate(pem).publicKey.export({ type: "spki", format: "der" });
+  return `sha256:${createHash("sha256").update(key).digest("hex")}`;
 }
 
 interface WantedCertificate {

@@ -20,6 +20,7 @@ import { createWatchHub } from "#store/watch-hub.ts";
 import { CommandError } from "./cluster.ts";
 import { ensureClusterCa, ensureJoinToken, ensureServiceAccountKey } from "./identity.ts";
 import { refuseSimulated, runSimulatedNode } from "./simulated-node.ts";
+import { caHashOf } from "./node-identity.ts";
 import { ensureServerObjects } from "./server-objects.ts";
 
 export interface ServerFlags {
@@ -50,12 +51,10 @@ export async function runServer(flags: ServerFlags, signal: AbortSignal): Promis
   const bind = flags.bindAddress.split(",").map((address) => address.trim());
   const advertise = flags.advertiseAddress ?? firstAddress(bind);
   const kubeconfig = flags.kubeconfig ?? join(flags.dataDir, "kubeconfig");
+  const joinTokenFile = flags.joinTokenFile ?? join(flags.dataDir, "join-token");
 
   await using scope = openScope(signal, log);
-  const [ca, joinToken] = await Promise.all([
-    ensureClusterCa(flags.dataDir, clock),
-    ensureJoinToken(flags.joinTokenFile ?? join(flags.dataDir, "join-token")),
-  ]);
+  const [ca, joinToken] = await Promise.all([ensureClusterCa(flags.dataDir, clock), ensureJoinToken(joinTokenFile)]);
   const clientCertificate = (cn: string) =>
     issueCertificate({ ca, cn, orgs: ["system:masters"], usages: ["client"], days: CERTIFICATE_DAYS, now: clock.now() });
   const [admin, kubelet, serviceAccountKey] = await Promise.all([
@@ -112,6 +111,10 @@ export async function runServer(flags: ServerFlags, signal: AbortSignal): Promis
     scope.spawn(name, (until) => runSimulatedNode({ ca, clock, entropy: systemEntropy, log: log.with({ node: name }) }, node, until));
   }
   log.info("Serving", { bind, port: flags.port, server });
+  log.info("Nodes join with", {
+    command: `navarch agent --server ${server} --ca-hash ${caHashOf(ca.certPem)} --token TOKEN`,
+    token: `in ${joinTokenFile}`,
+  });
   await scope.finished();
 
   async function listenAll(): Promise<Listening[]> {
