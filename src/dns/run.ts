@@ -20,6 +20,8 @@ export interface DnsOptions {
   readonly onListening?: () => void;
 }
 
+/** Holds a burst of some thousand queries while one is answered. */
+const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 const MAX_TCP_CONNECTIONS = 256;
 const TCP_IDLE_MS = 10_000;
 
@@ -29,7 +31,7 @@ export async function runDns(
   { address, port, forwarders, onListening }: DnsOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const udp = createSocket(address.includes(":") ? "udp6" : "udp4");
+  const udp = createSocket({ type: address.includes(":") ? "udp6" : "udp4", recvBufferSize: RECEIVE_BUFFER_BYTES });
   const tcp = createServer({ allowHalfOpen: false });
   tcp.maxConnections = MAX_TCP_CONNECTIONS;
   try {
