@@ -6,8 +6,8 @@ import { POD_HASH_LABEL } from "../controllerrevisions/revisions.ts";
 import { controllerRef } from "../owners.ts";
 import { podFromTemplate } from "../pods.ts";
 
-export const POD_NAME_LABEL = "statefulset.kubernetes.io/pod-name";
-export const POD_INDEX_LABEL = "apps.kubernetes.io/pod-index";
+const POD_NAME_LABEL = "statefulset.kubernetes.io/pod-name";
+const POD_INDEX_LABEL = "apps.kubernetes.io/pod-index";
 
 export const startOf = ({ spec }: StatefulSet): number => spec.ordinals?.start ?? 0;
 export const sizeOf = ({ spec }: StatefulSet): number => spec.replicas ?? 1;
