@@ -59,6 +59,7 @@ function nextStatus({ cronJob, jobs }: ObservedCronJob): { readonly status: Cron
   for (const ref of before.active ?? []) {
     const job = byUid.get(ref.uid ?? "");
     const end = job === undefined ? undefined : finished(job);
+    if (job === undefined && cronJob.spec.concurrencyPolicy === "Replace") continue; // most likely deleted by this controller
     if (job === undefined) tell("Normal", "MissingJob", `Active job went missing: ${ref.name}`);
     else if (end !== undefined) tell("Normal", "SawCompletedJob", `Saw completed job: ${ref.name}, condition: ${end}`);
     else active.push(ref);

@@ -152,7 +152,7 @@ function rollingDeletes(world: World, ordinals: readonly number[], byOrdinal: Re
       if (isOld) return [deletePod(set, pod, "of an old revision")];
       if (!usable(pod)) return []; // the one before must be up first
     } else if (isOld) {
-      if (usable(pod) && budget-- <= 0) return actions;
+      if (usable(pod) && budget-- <= 0) continue; // one that is broken costs nothing
       actions.push(deletePod(set, pod, "of an old revision"));
     }
   }
