@@ -72,8 +72,11 @@ function told(action: Action): string {
     }
     case "event":
       return `${action.note.type} ${action.note.reason}: ${action.note.message}`;
-    default:
-      return `${action.do} ${"name" in action.object ? action.object.name : ""}`;
+    case "delete":
+    case "patch":
+      return `${action.do} ${action.object.name}`;
+    case "update":
+      return `update ${action.object.metadata.name}`;
   }
 }
 
