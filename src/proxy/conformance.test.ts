@@ -1,31 +1,39 @@
 import { describe, expect, test } from "vitest";
-import { ADDRESSES, CONFORMANCE_FRAME as frame, conformancePort, trafficTable } from "./conformance.ts";
+import { ADDRESSES, CONFORMANCE_FRAME as frame, conformancePort, inIPv6, trafficTable } from "./conformance.ts";
 import * as iptables from "./iptables/render.ts";
 import { tracePacket as traceIptables } from "./iptables/trace.ts";
 import * as nftables from "./nftables/render.ts";
 import { tracePacket as traceNftables } from "./nftables/trace.ts";
+import type { Fate, Packet } from "./packet.ts";
+import type { ServicePort } from "./service-map.ts";
 
 const nodeAddresses = [ADDRESSES.node, "127.0.0.1"];
 const toVip = { saddr: ADDRESSES.client, daddr: ADDRESSES.clusterIP, protocol: "tcp", dport: 80, from: "network" } as const;
 
-describe.each([
+type Trace = (frame: nftables.Frame, port: ServicePort, packet: Packet, nodeAddresses: readonly string[]) => Fate;
+
+const modes: readonly { readonly mode: string; readonly trace: Trace }[] = [
   {
     mode: "nftables",
-    trace: (port: ReturnType<typeof conformancePort>, packet: Parameters<typeof traceNftables>[1]) =>
-      traceNftables([nftables.renderFrame(frame), nftables.renderServicePort(port, frame)], packet, { nodeAddresses }),
+    trace: (of, port, packet, addresses) =>
+      traceNftables([nftables.renderFrame(of), nftables.renderServicePort(port, of)], packet, { nodeAddresses: addresses }),
   },
   {
     mode: "iptables",
-    trace: (port: ReturnType<typeof conformancePort>, packet: Parameters<typeof traceNftables>[1]) => {
-      const { chances, ...fate } = traceIptables(iptables.renderFrame(frame), [iptables.renderServicePort(port, frame)], packet, {
-        nodeAddresses,
-      });
+    trace: (of, port, packet, addresses) => {
+      const unit = iptables.renderServicePort(port, of);
+      const { chances, ...fate } = traceIptables(iptables.renderFrame(of), [unit], packet, { nodeAddresses: addresses });
       for (const chance of chances) expect(chance).toBeCloseTo(1 / chances.length, 6);
       return fate;
     },
   },
-])("tracePacket() through rules of mode $mode", ({ trace }) => {
-  test.each(trafficTable)("$name", ({ port, packet, fate }) => expect(trace(port, packet)).toEqual(fate));
+];
+
+describe.each(modes)("tracePacket() through rules of mode $mode", ({ trace }) => {
+  test.each(trafficTable)("$name", ({ port, packet, fate }) => expect(trace(frame, port, packet, nodeAddresses)).toEqual(fate));
+  test.each(inIPv6(trafficTable))("IPv6: $name", ({ port, packet, fate }) =>
+    expect(trace(inIPv6(frame), port, packet, inIPv6(nodeAddresses))).toEqual(fate),
+  );
 });
 
 describe("tracePacket() through rules of mode iptables", () => {

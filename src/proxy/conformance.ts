@@ -230,3 +230,31 @@ export const trafficTable: readonly TrafficCase[] = [
     fate: { verdict: "delivered", to: [`${ADDRESSES.there}:8080`], masquerade: false },
   },
 ];
+
+/** The address plan in IPv6, address by address and range by range. */
+const SIX: readonly (readonly [string, string])[] = [
+  [ADDRESSES.here, "fd00:10:1::2"],
+  [ADDRESSES.there, "fd00:10:2::3"],
+  [ADDRESSES.client, "fd00:10:9::9"],
+  ["10.0.1.1", "fd00:10:1::1"],
+  ["10.0.2.1", "fd00:10:2::1"],
+  ["10.0.9.1", "fd00:10:9::1"],
+  [ADDRESSES.node, "fd00:192::1"],
+  [ADDRESSES.outside, "2001:db8:203::7"],
+  [ADDRESSES.clusterIP, "fd00:172::41"],
+  [ADDRESSES.unusedServiceIP, "fd00:172::9:9"],
+  [ADDRESSES.externalIP, "2001:db8:203::50"],
+  [ADDRESSES.loadBalancerIP, "2001:db8:203::60"],
+  ["127.0.0.1", "::1"],
+  ["198.51.100.0/24", "2001:db8:198::/48"],
+  ["203.0.113.0/24", "2001:db8:203::/48"],
+  ["10.0.0.0/8", "fd00:10::/32"],
+  ["172.30.0.0/16", "fd00:172::/108"],
+];
+
+/** The same value with every address of the plan, as a whole string or before a port, in IPv6. */
+export function inIPv6<T>(value: T): T {
+  let text = JSON.stringify(value).replaceAll('"family":"ip"', '"family":"ip6"');
+  for (const [four, six] of SIX) text = text.replaceAll(`"${four}"`, `"${six}"`).replaceAll(`"${four}:8080"`, `"[${six}]:8080"`);
+  return JSON.parse(text) as T;
+}

@@ -1,8 +1,10 @@
 import { createInterface } from "node:readline";
 import { silentLog } from "#base/log.ts";
 import { systemClock as clock } from "#base/node/system-clock.ts";
+import { withConntrack } from "#proxy/conntrack/apply.ts";
 import { chooseMode, cleanupMode, createBackend, PROXY_MODES, type ProxyMode } from "#proxy/modes.ts";
 import type { Frame } from "#proxy/nftables/render.ts";
+import type { ProxyBackend } from "#proxy/run.ts";
 import type { ServicePort } from "#proxy/service-map.ts";
 
 /** One request, a JSON line; the answer is a JSON line too. The program runs inside the namespace whose rules it makes. */
@@ -12,6 +14,7 @@ export type Request =
   | { readonly do: "cleanup"; readonly mode: ProxyMode; readonly family: Frame["family"] };
 
 const { signal } = new AbortController();
+let applied: ProxyBackend | undefined;
 let backend: ReturnType<typeof createBackend> | undefined;
 
 for await (const line of createInterface({ input: process.stdin })) {
@@ -31,10 +34,12 @@ async function perform(request: Request): Promise<unknown> {
       await backend?.[Symbol.asyncDispose]?.();
       for (const mode of PROXY_MODES) if (mode !== choice.mode) await cleanupMode(mode, request.frame.family, signal);
       backend = createBackend(choice.mode, { clock, log: silentLog }, request.frame, request.address);
+      const answeredBy = choice.mode === "userspace" ? { answeredBy: request.address } : {};
+      applied = withConntrack(backend, { log: silentLog }, { family: request.frame.family === "ip" ? "IPv4" : "IPv6", ...answeredBy });
       return choice;
     }
     case "apply":
-      return backend?.apply(new Map(request.ports.map(([key, port]) => [key, port ?? undefined])), signal);
+      return applied?.apply(new Map(request.ports.map(([key, port]) => [key, port ?? undefined])), signal);
     case "cleanup":
       return cleanupMode(request.mode, request.family, signal);
   }

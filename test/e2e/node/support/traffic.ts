@@ -8,6 +8,8 @@ export type Seen = { readonly answer: string; readonly client: string } | { read
 export interface Ask {
   readonly protocol: "tcp" | "udp";
   readonly from: string;
+  /** @default any free one */
+  readonly fromPort?: number;
   readonly host: string;
   readonly port: number;
   readonly count: number;
@@ -39,19 +41,20 @@ const { signal } = new AbortController();
 // Runs under plain node, in the namespace: JSON lines in, JSON lines out.
 const PROGRAM = `
 const net = require("node:net"), dgram = require("node:dgram"), WAIT = 400;
+const name = (ip) => (ip.includes(":") ? "[" + ip + "]" : ip);
 const plain = (ip) => ip.replace("::ffff:", "");
 const on = {
   serve: ({ address, port }) => Promise.all([
-    new Promise((done) => net.createServer((s) => { s.on("error", () => {}); s.end(JSON.stringify({ answer: address + ":" + port, client: plain(s.remoteAddress) })); }).listen(port, address, done)),
-    new Promise((done) => { const s = dgram.createSocket(address.includes(":") ? "udp6" : "udp4"); s.on("message", (m, r) => s.send(JSON.stringify({ answer: address + ":" + port, client: r.address }), r.port, r.address)); s.bind(port, address, done); }),
+    new Promise((done) => net.createServer((s) => { s.on("error", () => {}); s.end(JSON.stringify({ answer: name(address) + ":" + port, client: plain(s.remoteAddress) })); }).listen(port, address, done)),
+    new Promise((done) => { const s = dgram.createSocket(address.includes(":") ? "udp6" : "udp4"); s.on("message", (m, r) => s.send(JSON.stringify({ answer: name(address) + ":" + port, client: r.address }), r.port, r.address)); s.bind(port, address, done); }),
   ]).then(() => null),
   ask: async (ask) => { const seen = []; for (let i = 0; i < ask.count; i++) seen.push(await one(ask)); return seen; },
 };
-const one = ({ protocol, from, host, port }) => new Promise((resolve) => {
+const one = ({ protocol, from, fromPort = 0, host, port }) => new Promise((resolve) => {
   const refused = (e) => resolve({ error: e.code === "ECONNREFUSED" || e.code === "ECONNRESET" ? "reject" : "drop" });
   if (protocol === "tcp") {
     let text = "";
-    const s = net.connect({ host, port, localAddress: from });
+    const s = net.connect({ host, port, localAddress: from, localPort: fromPort });
     s.setTimeout(WAIT, () => { s.destroy(); resolve({ error: "drop" }); });
     s.on("error", refused); s.on("data", (d) => (text += d)); s.on("end", () => resolve(text === "" ? { error: "reject" } : JSON.parse(text)));
     return;
@@ -61,7 +64,7 @@ const one = ({ protocol, from, host, port }) => new Promise((resolve) => {
   const timer = setTimeout(() => end({ error: "drop" }), WAIT);
   s.on("error", (e) => { clearTimeout(timer); s.close(); refused(e); });
   s.on("message", (m) => end(JSON.parse(m)));
-  s.bind(0, from, () => s.connect(port, host, () => s.send("x")));
+  s.bind(fromPort, from, () => s.connect(port, host, () => s.send("x")));
 });
 require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
   const { id, do: what, with: args } = JSON.parse(line);
