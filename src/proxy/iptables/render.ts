@@ -43,6 +43,10 @@ export function isOwnChain(name: string): boolean {
 
 const MARK = `${MASQUERADE_MARK}/${MASQUERADE_MARK}`;
 
+const NO_SUCH_PORT = '-m comment --comment "no such service port"';
+/** A TCP client over IPv6 does not give up at "port unreachable" but asks again; a reset it believes. */
+const RESET = "-j REJECT --reject-with tcp-reset";
+
 /** What stands whatever the Services are. Service ports put their rules before none of these: the frame's chains are empty or end here. */
 export function renderFrame({ family, serviceCidr }: Frame): IptablesUnit {
   const loopback = family === "ip" ? "127.0.0.0/8" : "::1/128";
@@ -65,7 +69,8 @@ export function renderFrame({ family, serviceCidr }: Frame): IptablesUnit {
         rules: [
           `-j ${CHECK_SERVICES}`,
           `${toNodePort} -j ${CHECK_NODEPORTS}`,
-          `-d ${serviceCidr} -m comment --comment "no such service port" -j REJECT`,
+          ...(family === "ip6" ? [`-d ${serviceCidr} -p tcp ${NO_SUCH_PORT} ${RESET}`] : []),
+          `-d ${serviceCidr} ${NO_SUCH_PORT} -j REJECT`,
         ],
       },
     ],
@@ -81,12 +86,13 @@ export function renderFrame({ family, serviceCidr }: Frame): IptablesUnit {
 }
 
 /** The rules of one service port: chains of its own, and the rules that lead there. */
-export function renderServicePort(port: ServicePort, { podCidr }: Frame): IptablesUnit {
+export function renderServicePort(port: ServicePort, { family, podCidr }: Frame): IptablesUnit {
   const id = `${port.id}/${port.protocol}/${port.port}`;
   const protocol = port.protocol.toLowerCase();
   const comment = `-m comment --comment "${id}"`;
   const to = (dport: number) => `-p ${protocol} ${comment} -m ${protocol} --dport ${dport}`;
   const toAddress = (ip: string) => `-d ${host(ip)} ${to(port.port)}`;
+  const reject = family === "ip6" && port.protocol === "TCP" ? RESET : "-j REJECT";
   const chains: IptablesChain[] = [];
   const shared: SharedRule[] = [];
   const own = (kind: "SVC" | "ALL" | "LOC" | "EXT" | "FWL") => `NAVARCH-${kind}-${digest(id)}`;
@@ -96,8 +102,8 @@ export function renderServicePort(port: ServicePort, { podCidr }: Frame): Iptabl
     balancer("SVC", port.internal, [`! -s ${podCidr} -j ${MARK_MASQUERADE}`]);
     lead("nat", SERVICES, `${toAddress(port.clusterIP)} -j ${own("SVC")}`);
   } else {
-    const verdict = port.internalPolicy === "Local" && port.cluster.length > 0 ? "DROP" : "REJECT";
-    lead("filter", CHECK_SERVICES, `${toAddress(port.clusterIP)} -j ${verdict}`);
+    const verdict = port.internalPolicy === "Local" && port.cluster.length > 0 ? "-j DROP" : reject;
+    lead("filter", CHECK_SERVICES, `${toAddress(port.clusterIP)} ${verdict}`);
   }
 
   const restricted = port.sourceRanges.length > 0 ? port.loadBalancerIPs : [];
@@ -107,10 +113,10 @@ export function renderServicePort(port: ServicePort, { podCidr }: Frame): Iptabl
 
   function addExternal() {
     if (port.cluster.length === 0 || (port.externalPolicy === "Cluster" && port.external.length === 0)) {
-      for (const ip of open) lead("filter", CHECK_SERVICES, `${toAddress(ip)} -j REJECT`);
-      if (port.nodePort !== 0) lead("filter", CHECK_NODEPORTS, `${to(port.nodePort)} -j REJECT`);
+      for (const ip of open) lead("filter", CHECK_SERVICES, `${toAddress(ip)} ${reject}`);
+      if (port.nodePort !== 0) lead("filter", CHECK_NODEPORTS, `${to(port.nodePort)} ${reject}`);
       for (const ip of restricted) {
-        for (const range of port.sourceRanges) lead("filter", CHECK_SERVICES, `-s ${host(range)} ${toAddress(ip)} -j REJECT`);
+        for (const range of port.sourceRanges) lead("filter", CHECK_SERVICES, `-s ${host(range)} ${toAddress(ip)} ${reject}`);
         lead("filter", CHECK_SERVICES, `${toAddress(ip)} -j DROP`);
       }
       return;

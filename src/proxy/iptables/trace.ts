@@ -148,6 +148,7 @@ export function tracePacket(
       case "--or-mark":
       case "--xor-mark":
       case "--to-destination":
+      case "--reject-with":
       case "-m":
       case "-j":
         return true;

@@ -129,6 +129,8 @@ function formatStatement(statement: Statement, family: "ip" | "ip6"): readonly s
     case "masquerade":
       return ["masquerade fully-random"];
     case "reject":
+      // A TCP client over IPv6 does not give up at "port unreachable" but asks again; a reset it believes.
+      return family === "ip6" ? ["meta l4proto tcp reject with tcp reset", "reject"] : ["reject"];
     case "drop":
     case "return":
       return [statement.do];

@@ -77,7 +77,12 @@ export async function createWorld(prefix: string, places: readonly Place[]): Pro
   const node = `${prefix}-node`;
   const stations = new Map<string, Station>();
   const names = [node, ...places.map(({ name }) => `${prefix}-${name}`)];
-  for (const ns of names) await exec(["ip", "netns", "add", ns], { signal });
+  for (const ns of names) {
+    await exec(["ip", "netns", "add", ns], { signal });
+    // Addresses work at once: nobody else is here to have the same.
+    const noDad = "net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.dad_transmits=0";
+    await exec(["ip", "netns", "exec", ns, "sysctl", "-qw", ...noDad.split(" ")], { signal });
+  }
   const lines: string[] = [];
   for (const [i, { name, addresses, gateway }] of places.entries()) {
     const far = `-n ${prefix}-${name}`;
