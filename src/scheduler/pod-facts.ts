@@ -1,4 +1,5 @@
-import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod, PodAffinityTerm, Toleration } from "#machinery/api/core-v1.ts";
+import type { Pod, PodAffinityTerm, Toleration } from "#machinery/api/core-v1.ts";
+import { matchesNodeSelector } from "#kinds/core/node-selector.ts";
 import { keyOf, type Stored } from "#machinery/object.ts";
 import { formatLabelSelector, labelSelectorFrom, matchesLabels, type ParsedLabelSelector, selectorFromMap } from "#machinery/selector.ts";
 import { requestsOf, type Resources, scoredRequestsOf } from "./resources.ts";
@@ -93,39 +94,6 @@ function nodeFitsOf({ spec }: Pod): PodFacts["nodeFits"] {
   const selector = hasSelector ? selectorFromMap(spec.nodeSelector) : undefined;
   return (name, labels) =>
     (selector === undefined || matchesLabels(selector, labels)) && (required === undefined || matchesNodeSelector(required, name, labels));
-}
-
-/** Terms are alternatives; a term without any requirement matches nothing. */
-export function matchesNodeSelector({ nodeSelectorTerms }: NodeSelector, name: string, labels: Labels): boolean {
-  return nodeSelectorTerms.some((term) => matchesNodeTerm(term, name, labels));
-}
-
-export function matchesNodeTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, name: string, labels: Labels): boolean {
-  if (matchExpressions.length === 0 && matchFields.length === 0) return false;
-  return (
-    matchExpressions.every((requirement) =>
-      satisfies(requirement, Object.hasOwn(labels, requirement.key) ? labels[requirement.key] : undefined),
-    ) && matchFields.every((requirement) => satisfies(requirement, requirement.key === "metadata.name" ? name : undefined))
-  );
-}
-
-function satisfies({ operator, values = [] }: NodeSelectorRequirement, value: string | undefined): boolean {
-  switch (operator) {
-    case "In":
-      return value !== undefined && values.includes(value);
-    case "NotIn":
-      return value === undefined || !values.includes(value);
-    case "Exists":
-      return value !== undefined;
-    case "DoesNotExist":
-      return value === undefined;
-    case "Gt":
-    case "Lt": {
-      const [found, bound] = [Number(value), Number(values[0])];
-      if (value === undefined || !Number.isInteger(found) || !Number.isInteger(bound)) return false;
-      return operator === "Gt" ? found > bound : found < bound;
-    }
-  }
 }
 
 function affinityTerm(term: PodAffinityTerm, namespace: string, labels: Labels): AffinityTerm {

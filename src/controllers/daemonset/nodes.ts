@@ -1,6 +1,7 @@
 import type { DaemonSet } from "#machinery/api/apps-v1.ts";
-import type { Node, NodeSelector, NodeSelectorRequirement, Pod, PodSpec, Toleration } from "#machinery/api/core-v1.ts";
-import { tolerates } from "../tainteviction/plan.ts";
+import { matchesNodeSelector } from "#kinds/core/node-selector.ts";
+import { tolerates } from "#kinds/core/taints.ts";
+import type { Node, Pod, PodSpec, Toleration } from "#machinery/api/core-v1.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -38,7 +39,7 @@ export function eligibilityOf(set: DaemonSet, node: Node): Eligibility {
   const fits =
     (spec.nodeName === undefined || spec.nodeName === "" || spec.nodeName === name) &&
     Object.entries(spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value) &&
-    (required === undefined || matchesTerms(required, name, labels));
+    (required === undefined || matchesNodeSelector(required, name, labels));
   if (!fits) return { shouldRun: false, shouldContinue: false };
   const tolerations = daemonTolerations(spec);
   const untolerated = (node.spec?.taints ?? []).filter((taint) => !tolerations.some((toleration) => tolerates(toleration, taint)));
@@ -46,35 +47,6 @@ export function eligibilityOf(set: DaemonSet, node: Node): Eligibility {
     shouldRun: untolerated.every(({ effect }) => effect === "PreferNoSchedule"),
     shouldContinue: untolerated.every(({ effect }) => effect !== "NoExecute"),
   };
-}
-
-/** Terms are alternatives; a term without any requirement matches nothing. */
-function matchesTerms({ nodeSelectorTerms }: NodeSelector, name: string, labels: Labels): boolean {
-  return nodeSelectorTerms.some(
-    ({ matchExpressions = [], matchFields = [] }) =>
-      matchExpressions.length + matchFields.length > 0 &&
-      matchExpressions.every((wanted) => satisfies(wanted, Object.hasOwn(labels, wanted.key) ? labels[wanted.key] : undefined)) &&
-      matchFields.every((wanted) => satisfies(wanted, wanted.key === "metadata.name" ? name : undefined)),
-  );
-}
-
-function satisfies({ operator, values = [] }: NodeSelectorRequirement, value: string | undefined): boolean {
-  switch (operator) {
-    case "In":
-      return value !== undefined && values.includes(value);
-    case "NotIn":
-      return value === undefined || !values.includes(value);
-    case "Exists":
-      return value !== undefined;
-    case "DoesNotExist":
-      return value === undefined;
-    case "Gt":
-    case "Lt": {
-      const [found, bound] = [Number(value), Number(values[0])];
-      if (value === undefined || !Number.isInteger(found) || !Number.isInteger(bound)) return false;
-      return operator === "Gt" ? found > bound : found < bound;
-    }
-  }
 }
 
 /** The node a daemon pod is on, or is meant for while it waits for the scheduler. */

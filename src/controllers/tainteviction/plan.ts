@@ -1,6 +1,7 @@
 import { formatTime, type Instant } from "#base/clock.ts";
 import { PodKind } from "#kinds/core/pod.ts";
-import type { Node, Pod, Taint, Toleration } from "#machinery/api/core-v1.ts";
+import { tolerates } from "#kinds/core/taints.ts";
+import type { Node, Pod, Taint } from "#machinery/api/core-v1.ts";
 import { keyOf, refOf, type Stored } from "#machinery/object.ts";
 import { NOTHING_TO_DO, type Action, type Plan } from "../action.ts";
 import { isFinished, podCondition } from "../pods.ts";
@@ -42,18 +43,6 @@ function toleratedMs(tolerations: readonly Toleration[], taints: readonly Taint[
     }
   }
   return least;
-}
-
-export function tolerates({ key = "", operator = "Equal", value = "", effect }: Toleration, taint: Taint): boolean {
-  if (effect !== undefined && effect !== taint.effect) return false;
-  if (key !== "" && key !== taint.key) return false;
-  if (operator === "Exists") return true;
-  if (operator === "Gt" || operator === "Lt") {
-    const [wanted, found] = [Number(value), Number(taint.value)];
-    if (!Number.isInteger(wanted) || !Number.isInteger(found)) return false;
-    return operator === "Gt" ? found > wanted : found < wanted;
-  }
-  return key !== "" && value === (taint.value ?? "");
 }
 
 function evict(pod: Stored<Pod>, now: Instant): readonly Action[] {

@@ -1,4 +1,4 @@
-import { matchesNodeTerm } from "../pod-facts.ts";
+import { matchesNodeTerm } from "#kinds/core/node-selector.ts";
 import { type FilterPlugin, normalized, type ScorePlugin, unresolvable } from "./plugin.ts";
 
 const MISFIT = unresolvable("node(s) didn't match Pod's node affinity/selector");

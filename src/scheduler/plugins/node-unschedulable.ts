@@ -1,5 +1,5 @@
 import { type FilterPlugin, unresolvable } from "./plugin.ts";
-import { tolerates } from "./tolerations.ts";
+import { tolerates } from "#kinds/core/taints.ts";
 
 const MISFIT = unresolvable("node(s) were unschedulable");
 

@@ -3,7 +3,7 @@ import { labelSelectorFrom, type ParsedLabelSelector } from "#machinery/selector
 import { withLabelKeys } from "../pod-facts.ts";
 import type { NodeCounts, NodeState } from "../snapshot.ts";
 import { type CycleContext, type FilterPlugin, MAX_SCORE, resolvable, type ScorePlugin, unresolvable } from "./plugin.ts";
-import { isHard, toleratesAll } from "./tolerations.ts";
+import { isHard, toleratesAll } from "#kinds/core/taints.ts";
 
 const HOSTNAME = "kubernetes.io/hostname";
 const ZONE = "topology.kubernetes.io/zone";

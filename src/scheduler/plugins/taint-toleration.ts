@@ -1,5 +1,5 @@
 import { type FilterPlugin, normalized, type ScorePlugin, unresolvable } from "./plugin.ts";
-import { isHard, tolerates } from "./tolerations.ts";
+import { isHard, tolerates } from "#kinds/core/taints.ts";
 
 const MISFIT = unresolvable("node(s) had untolerated taint(s)");
 

@@ -1,5 +1,5 @@
 import type { Pod } from "#machinery/api/core-v1.ts";
-import { matchesNodeSelector } from "../pod-facts.ts";
+import { matchesNodeSelector } from "#kinds/core/node-selector.ts";
 import { type FilterPlugin, unresolvable } from "./plugin.ts";
 
 const CONFLICT = unresolvable("node(s) had volume node affinity conflict");
