@@ -3,8 +3,6 @@ import { matchesNodeSelector } from "#kinds/core/node-selector.ts";
 import { tolerates } from "#kinds/core/taints.ts";
 import type { Node, Pod, PodSpec, Toleration } from "#machinery/api/core-v1.ts";
 
-type Labels = Readonly<Record<string, string>>;
-
 /** What every daemon pod endures, so that it stays on nodes that others must leave. */
 const TOLERATED: readonly Toleration[] = [
   { key: "node.kubernetes.io/not-ready", operator: "Exists", effect: "NoExecute" },

@@ -1,7 +1,7 @@
 import { formatTime, type Instant } from "#base/clock.ts";
 import { PodKind } from "#kinds/core/pod.ts";
 import { tolerates } from "#kinds/core/taints.ts";
-import type { Node, Pod, Taint } from "#machinery/api/core-v1.ts";
+import type { Node, Pod, Taint, Toleration } from "#machinery/api/core-v1.ts";
 import { keyOf, refOf, type Stored } from "#machinery/object.ts";
 import { NOTHING_TO_DO, type Action, type Plan } from "../action.ts";
 import { isFinished, podCondition } from "../pods.ts";
