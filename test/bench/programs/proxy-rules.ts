@@ -53,7 +53,11 @@ async function load({ services, ms }: ProxyLoad): Promise<ProxyLoadResult> {
 
   const started = performance.now();
   const first = applied();
-  const running = runProxy({ informers: caches.factory, backends: { IPv4: backend }, clock: systemClock, log: silentLog }, { nodeName: "node-1" }, stop.signal);
+  const running = runProxy(
+    { informers: caches.factory, backends: { IPv4: backend }, clock: systemClock, log: silentLog },
+    { nodeName: "node-1" },
+    stop.signal,
+  );
   const bytes = await Promise.race([first, running.then(() => Promise.reject(new Error("Cannot measure the proxy: it ended")))]);
   const full = { ms: performance.now() - started, bytes };
 
