@@ -36,6 +36,7 @@ export function descend(builder: FieldSetBuilder, step: string): FieldSetBuilder
 
 /** The set without nodes that lead nowhere. */
 export function finishSet(builder: FieldSetBuilder): FieldSet {
+  if (builder.children.size === 0) return builder;
   for (const [step, child] of builder.children) if (isEmpty(finishSet(child))) builder.children.delete(step);
   return builder;
 }
@@ -128,7 +129,7 @@ export function printStep(step: string): string {
 
 /** `k:{...}` with the keys in alphabetical order. */
 export function keyStep(keys: readonly (readonly [name: string, value: unknown])[]): string {
-  const sorted = [...keys].sort(([a], [b]) => (a < b ? -1 : 1));
+  const sorted = keys.length < 2 ? keys : [...keys].sort(([a], [b]) => (a < b ? -1 : 1));
   return `k:{${sorted.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",")}}`;
 }
 
@@ -139,11 +140,21 @@ export function valueStep(value: unknown): string {
 /** fieldsV1 of the set; steps in upstream's order. */
 export function setToFields(set: FieldSet): PlainObject {
   const fields: Record<string, unknown> = {};
-  for (const [step, child] of [...set.children].sort(([a], [b]) => compareSteps(a, b))) {
-    const inner = setToFields(child);
-    setMember(fields, step, child.member && child.children.size > 0 ? { ".": {}, ...inner } : inner);
-  }
+  writeFields(set, fields);
   return fields;
+}
+
+function writeFields({ children }: FieldSet, fields: Record<string, unknown>): void {
+  if (children.size === 0) return;
+  const steps = [...children.keys()];
+  if (steps.length > 1) steps.sort(compareSteps);
+  for (const step of steps) {
+    const child = children.get(step) ?? EMPTY_SET;
+    const inner: Record<string, unknown> = {};
+    if (child.member && child.children.size > 0) inner["."] = {};
+    writeFields(child, inner);
+    setMember(fields, step, inner);
+  }
 }
 
 /** The set of fieldsV1; undefined where it is none. */
@@ -205,10 +216,10 @@ const RANK: Readonly<Record<string, number>> = { f: 0, k: 1, v: 2, i: 3 };
 
 function compareSteps(a: string, b: string): number {
   const kind = a.charAt(0);
+  if (kind === "f" && b.charAt(0) === "f") return a < b ? -1 : a > b ? 1 : 0;
   const rank = (RANK[kind] ?? 4) - (RANK[b.charAt(0)] ?? 4);
   if (rank !== 0) return rank;
   if (kind === "i") return Number(a.slice(2)) - Number(b.slice(2));
-  if (kind === "f") return a < b ? -1 : a > b ? 1 : 0;
   return compareValues(parseOrUndefined(a.slice(2)), parseOrUndefined(b.slice(2)));
 }
 

@@ -16,7 +16,7 @@ export type MergeSchema =
 /** The schema of one kind. */
 export interface ObjectSchema {
   readonly root: MergeSchema;
-  /** An object of the kind with nothing set: what a created object is compared with. */
+  /** An object of the kind with nothing set: what a created object is compared with. Shared, never changed. */
   readonly empty: () => unknown;
 }
 
@@ -31,7 +31,14 @@ const objects = new Map<string, ObjectSchema>();
 export function tableObjectSchema(typeName: string): ObjectSchema {
   const known = objects.get(typeName);
   if (known !== undefined) return known;
-  const schema: ObjectSchema = { root: structSchema(structType(typeName)), empty: () => decodeObject(typeName, {}).object };
+  let empty: unknown;
+  const schema: ObjectSchema = {
+    root: structSchema(structType(typeName)),
+    empty() {
+      empty ??= decodeObject(typeName, {}).object;
+      return empty;
+    },
+  };
   objects.set(typeName, schema);
   return schema;
 }

@@ -131,20 +131,43 @@ function insert(root: FieldSetBuilder, path: readonly string[]): void {
   node.member = true;
 }
 
+/** All that a value brings where there was none: it, its members and its items, at a node that is new. */
+function addWhole(schema: MergeSchema, value: unknown, node: FieldSetBuilder): void {
+  node.member = true;
+  const shape = shapeOf(schema, value);
+  if (shape.is === "map" && isPlainObject(value)) {
+    for (const name of Object.keys(value)) {
+      const inner = member(value, name);
+      const field = inner === undefined ? undefined : shape.field(name);
+      if (field !== undefined) addWhole(field, inner, descend(node, `f:${name}`));
+    }
+  } else if (shape.is === "list" && Array.isArray(value)) {
+    for (const item of value as readonly unknown[]) {
+      const step = itemStep(shape, item);
+      const twin = node.children.get(step);
+      // Items that cannot be told apart are owned as one, without what is in them.
+      if (twin === undefined) addWhole(shape.item, item, descend(node, step));
+      else twin.children.clear();
+    }
+  }
+}
+
 function compareInto(schema: MergeSchema, before: unknown, after: unknown, path: string[], sets: Sets): void {
   if (before === after) return;
+  if (before === undefined) {
+    addWhole(schema, after, path.reduce(descend, sets.added));
+    return;
+  }
   const [left, right] = [shapeOf(schema, before), shapeOf(schema, after)];
   const shape = left.is === right.is ? right : LEAF_SCHEMA;
   if (shape.is === "leaf" || (isVoid(before) && isVoid(after))) {
-    if (before === undefined) insert(sets.added, path);
-    else if (after === undefined) insert(sets.removed, path);
+    if (after === undefined) insert(sets.removed, path);
     else if (!sameJson(before, after)) insert(sets.modified, path);
     return;
   }
   if (shape.is === "map") compareMembers(shape, before, after, path, sets);
   else compareItems(shape, before, after, path, sets);
-  if (before === undefined) insert(sets.added, path);
-  else if (after === undefined) insert(sets.removed, path);
+  if (after === undefined) insert(sets.removed, path);
 }
 
 function compareMembers(shape: MapSchema, before: unknown, after: unknown, path: string[], sets: Sets): void {
