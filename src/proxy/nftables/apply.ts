@@ -1,5 +1,6 @@
 import { ExecError, exec } from "#base/node/exec.ts";
 import type { ServicePort } from "../service-map.ts";
+import { createClaims } from "./claims.ts";
 import { classifyNftError } from "./error.ts";
 import { type Frame, renderFrame, renderServicePort, TABLE } from "./render.ts";
 import type { Unit } from "./ruleset.ts";
@@ -29,15 +30,16 @@ export interface NftablesOptions {
 
 export function createNftablesBackend(frame: Frame, { table = TABLE, base = renderFrame(frame) }: NftablesOptions = {}): NftablesBackend {
   const units = new Map<string, Unit>();
+  const claims = createClaims();
   let uses: ElementUses = new Map();
   let inStep = false;
 
   return {
     async apply(ports, signal) {
       const changes: UnitChange[] = [];
-      for (const [key, port] of ports) {
+      const rendered = [...ports].map(([key, port]) => [key, port === undefined ? undefined : renderServicePort(port, frame)] as const);
+      for (const [key, after] of claims.settle(new Map(rendered))) {
         const before = units.get(key);
-        const after = port === undefined ? undefined : renderServicePort(port, frame);
         if (before !== undefined || after !== undefined) changes.push({ before, after });
         if (after === undefined) units.delete(key);
         else units.set(key, after);
