@@ -2,10 +2,11 @@ import type { Kind } from "#kinds/kind.ts";
 import type { KubeObject, Stored } from "#machinery/object.ts";
 import type { ResourceName } from "#machinery/status.ts";
 import type { Key, Revision, Store } from "#store/contract.ts";
-import type { Entry, ResourceCache, WatchHub } from "#store/watch-hub.ts";
+import type { Allocate, Entry, ResourceCache, WatchHub } from "#store/watch-hub.ts";
 import { encodeObject, withResourceVersion } from "#machinery/schema/encode.ts";
 import { decodeStored } from "./codec.ts";
 import { conversionOf } from "./conversion/registry.ts";
+import { decodeSkeleton } from "./skeleton.ts";
 
 /**
  * One kind and its place in the store.
@@ -72,10 +73,10 @@ export function createResources({ store, hub, kinds }: ResourcesDeps): Resources
     const conversion = conversionOf(kind, kinds);
     const storageKind = conversion?.storage ?? kind;
     const prefix = `${kind.storagePrefix}/`;
-    const decode = (_key: Key, value: Uint8Array, revision: Revision) => {
-      const object = decodeStored(value);
+    const decode = (_key: Key, value: Uint8Array, revision: Revision, allocate?: Allocate) => {
+      const object = decodeSkeleton(value) as Stored<KubeObject>;
       return {
-        bytes: withResourceVersion(value, String(revision)),
+        bytes: withResourceVersion(value, String(revision), allocate),
         labels: object.metadata.labels ?? {},
         fields: selectableFields(storageKind, object),
       };

@@ -13,7 +13,7 @@ import {
   StoreUnavailableError,
 } from "./contract.ts";
 import { createSortedList, type SortedList } from "./sorted-list.ts";
-import type { Entry, HubEvent, HubOptions, ResourceCache, Snapshot, WatchMessage } from "./watch-hub.ts";
+import type { Allocate, Entry, HubEvent, HubOptions, ResourceCache, Snapshot, WatchMessage } from "./watch-hub.ts";
 import { createWatchStream, type WatchStart, type WatchStream } from "./watch-stream.ts";
 
 /** The hub's side of a cache. */
@@ -34,6 +34,8 @@ export interface FedCache extends ResourceCache {
 
 /** Objects decoded between two breaths of a load. */
 const LOAD_STEP = 500;
+/** Objects read together share pieces of memory of this size: a buffer for each costs more than its copy. */
+const SLAB_BYTES = 64 * 1024;
 
 export function createResourceCache(deps: { readonly store: Store; readonly log: Log }, prefix: string, options: HubOptions): FedCache {
   const { store, log } = deps;
@@ -133,6 +135,7 @@ export function createResourceCache(deps: { readonly store: Store; readonly log:
     const reset = resets;
     held ??= [];
     const loaded: Entry[] = [];
+    const allocate = slabs();
     let at: Revision | undefined;
     // In steps: the store's copies of the values need not all be in memory at the same time.
     for (let from: Key | undefined = range.from; from !== undefined; ) {
@@ -140,7 +143,7 @@ export function createResourceCache(deps: { readonly store: Store; readonly log:
       if (page === undefined) return false;
       at ??= page.revision;
       for (const { key, value, modRevision } of page.kvs) {
-        const entry = decoded(key, value, modRevision);
+        const entry = decoded(key, value, modRevision, allocate);
         if (entry !== undefined) loaded.push(entry);
       }
       const last = page.kvs.at(-1)?.key;
@@ -245,9 +248,9 @@ export function createResourceCache(deps: { readonly store: Store; readonly log:
   }
 
   /** Undefined where the stored bytes cannot be decoded: such an object is left out, and said so, rather than taking all others down. */
-  function decoded(key: Key, value: Uint8Array, at: Revision): Entry | undefined {
+  function decoded(key: Key, value: Uint8Array, at: Revision, allocate?: Allocate): Entry | undefined {
     try {
-      const { bytes, labels, fields } = decode(key, value, at);
+      const { bytes, labels, fields } = decode(key, value, at, allocate);
       return { key, revision: at, bytes, labels, fields };
     } catch (cause) {
       log.error("Stored object cannot be decoded and is left out", { key, revision: at, cause });
@@ -270,4 +273,22 @@ export function createResourceCache(deps: { readonly store: Store; readonly log:
 
 function revisionOf(change: Change): Revision {
   return change.type === "put" ? change.kv.modRevision : change.revision;
+}
+
+/**
+ * Memory for what a load keeps. A slab lives as long as the last object in it: all of them together take no more than was loaded,
+ * however many of its objects have been replaced since.
+ */
+function slabs(): Allocate {
+  let slab = Buffer.alloc(0);
+  let used = 0;
+  return (length) => {
+    if (length > SLAB_BYTES / 8) return Buffer.allocUnsafeSlow(length);
+    if (used + length > slab.length) {
+      slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      used = 0;
+    }
+    used += length;
+    return slab.subarray(used - length, used);
+  };
 }

@@ -254,6 +254,29 @@ describe("createWatchHub()", () => {
     expect(await fresh.take(1)).toEqual(["MODIFIED /pods/c 2@6 was 1@5"]);
   });
 
+  test("objects read together share memory and nothing else; those that are written later have their own", async () => {
+    await using world = await openWorld();
+    const { put, cache } = world;
+    const lengths = Array.from({ length: 1_200 }, (_, i) => (i % 97 === 0 ? 20_000 : 100 + (i % 50) * 7));
+    for (const [i, length] of lengths.entries()) await put(`/pods/a/${i}`, String(i).padEnd(length, "x"));
+    let given = 0;
+    const pods = await cache({
+      decode: (_key, value, _revision, allocate) => {
+        if (allocate !== undefined) given++;
+        const bytes = allocate?.(value.length) ?? Buffer.from("own");
+        if (allocate !== undefined) bytes.set(value);
+        return { bytes, labels: {}, fields: {} };
+      },
+    });
+    for (const [i, length] of lengths.entries())
+      expect(Buffer.from(pods.get(`/pods/a/${i}` as Key)?.bytes ?? []).toString()).toBe(String(i).padEnd(length, "x"));
+    expect(given).toBe(lengths.length);
+    const slabs = new Set(pods.list(PODS).entries.map(({ bytes }) => bytes.buffer));
+    expect(slabs.size).toBeLessThan(lengths.length / 10);
+    await pods.waitFor(await put("/pods/a/0", "again"), live);
+    expect(Buffer.from(pods.get("/pods/a/0" as Key)?.bytes ?? []).toString()).toBe("own");
+  });
+
   test("an object that cannot be decoded is left out and logged; the others are served", async () => {
     await using world = await openWorld();
     await world.put("/pods/a", "!");

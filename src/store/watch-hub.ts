@@ -24,9 +24,12 @@ export type HubEvent =
   /** `entry` holds the last state with the deletion's resourceVersion. */
   | { readonly type: "DELETED"; readonly entry: Entry; readonly previous: Entry; readonly revision: Revision };
 
+/** Memory for bytes that stay in a cache; what is in it is undefined. */
+export type Allocate = (length: number) => Buffer;
+
 export interface HubOptions {
-  /** Turns stored bytes into what clients see; called once per write. */
-  readonly decode: (key: Key, value: Uint8Array, revision: Revision) => { readonly bytes: Uint8Array } & Facets;
+  /** Turns stored bytes into what clients see; called once per write. While many are read, `allocate` gives memory for the bytes. */
+  readonly decode: (key: Key, value: Uint8Array, revision: Revision, allocate?: Allocate) => { readonly bytes: Uint8Array } & Facets;
   /** Events kept for watchers that come back with an older revision. @default 4096 per prefix */
   readonly history?: number;
   /** A watcher more than this many events behind is ended. @default 16384 */

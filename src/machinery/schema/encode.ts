@@ -21,16 +21,23 @@ export function encodeText(object: KubeObject): string {
   return tail === "{}" ? `${head}}` : `${head},${tail.slice(1)}`;
 }
 
-/** The bytes of encodeObject with the resource version put first in `metadata`, in one copy. `version` needs no escaping. */
-export function withResourceVersion(bytes: Uint8Array, version: string): Uint8Array {
+/**
+ * The bytes of encodeObject with the resource version put first in `metadata`, in one copy. `version` needs no escaping. `allocate` gives
+ * the memory for it, a buffer of its own where it is left out.
+ */
+export function withResourceVersion(bytes: Uint8Array, version: string, allocate: (length: number) => Buffer = own): Uint8Array {
   const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   // Neither kind nor apiVersion can hold an unescaped quote, so the first match is the object's own metadata.
   const at = source.indexOf(METADATA) + METADATA.length;
   const member = source[at] === CLOSE ? `"resourceVersion":"${version}"` : `"resourceVersion":"${version}",`;
-  // Not from the shared pool: these bytes stay in a cache, and would keep a whole slab of what lives shortly with them.
-  const result = Buffer.allocUnsafeSlow(source.length + member.length);
+  const result = allocate(source.length + member.length);
   source.copy(result, 0, 0, at);
   result.write(member, at, "latin1");
   source.copy(result, at + member.length, at);
   return result;
+}
+
+/** Not from the shared pool: these bytes stay in a cache, and would keep a whole slab of what lives shortly with them. */
+function own(length: number): Buffer {
+  return Buffer.allocUnsafeSlow(length);
 }
