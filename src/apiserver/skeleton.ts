@@ -39,7 +39,7 @@ function copyWithoutLists(bytes: Uint8Array): number {
       to[end++] = CLOSE_LIST;
       at = afterList(bytes, at);
     } else if (byte === QUOTE) {
-      const after = afterString(bytes, at);
+      const after = afterString(bytes, at + 1);
       while (at < after) to[end++] = bytes[at++] ?? 0;
     } else {
       to[end++] = byte;
@@ -61,13 +61,11 @@ function afterList(bytes: Uint8Array, at: number): number {
   let lists = 0;
   let objects = 0;
   while (at < length) {
-    const byte = bytes[at];
-    if (byte === QUOTE) {
-      at = afterString(bytes, at);
-      continue;
-    }
-    at++;
-    if (byte === OPEN_LIST) lists++;
+    const byte = bytes[at++] ?? 0;
+    if (byte === QUOTE) at = afterString(bytes, at);
+    else if (byte < OPEN_LIST)
+      continue; // most of what is outside of texts: digits, commas, colons
+    else if (byte === OPEN_LIST) lists++;
     else if (byte === OPEN_OBJECT) objects++;
     else if (byte === CLOSE_OBJECT) objects--;
     else if (byte === CLOSE_LIST && --lists === 0) {
@@ -78,12 +76,12 @@ function afterList(bytes: Uint8Array, at: number): number {
   throw new SyntaxError("Cannot decode stored bytes: a list does not end");
 }
 
-/** The position after the string whose quote is at `at`. */
+/** The position after the string whose text begins at `at`. */
 function afterString(bytes: Uint8Array, at: number): number {
   const { length } = bytes;
-  while (++at < length) {
-    const byte = bytes[at];
-    if (byte === QUOTE) return at + 1;
+  while (at < length) {
+    const byte = bytes[at++] ?? 0;
+    if (byte === QUOTE) return at;
     if (byte === BACKSLASH) at++;
   }
   throw new SyntaxError("Cannot decode stored bytes: a string does not end");

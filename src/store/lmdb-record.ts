@@ -60,7 +60,7 @@ export function decodeRecord(record: Buffer, withValue: boolean): Version | unde
   const deleted = record[4] === 1;
   let value: Buffer | undefined;
   if (withValue && !deleted) {
-    value = Buffer.allocUnsafe(length - valueAt);
+    value = memoryFor(length - valueAt);
     record.copy(value, 0, valueAt, length);
   }
   return {
@@ -72,4 +72,19 @@ export function decodeRecord(record: Buffer, withValue: boolean): Version | unde
     size: recordSize(key.length, length - valueAt),
     value,
   };
+}
+
+/** Values are read to be looked at and dropped, often very many: they share pieces of memory that are larger than Node.js' own. */
+const SLAB_BYTES = 128 * 1024;
+let slab = Buffer.alloc(0);
+let used = 0;
+
+function memoryFor(length: number): Buffer {
+  if (length > SLAB_BYTES / 8) return Buffer.allocUnsafeSlow(length);
+  if (used + length > slab.length) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    used = 0;
+  }
+  used += length;
+  return slab.subarray(used - length, used);
 }
