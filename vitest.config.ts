@@ -12,6 +12,7 @@ export default defineConfig({
           name: "unit",
           include: ["src/**/*.test.ts", "scripts/**/*.test.ts", "test/parity/**/*.test.ts", "test/presubmit/**/*.test.ts"],
           pool: "threads",
+          isolate: false, // modules hold no state of their own; loading them once a thread halves the time
           testTimeout: 20_000,
         },
       },
