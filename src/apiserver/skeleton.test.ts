@@ -1,11 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { apiVersionOf, type Kind } from "#kinds/kind.ts";
+import { apiVersionOf } from "#kinds/kind.ts";
 import { KINDS } from "#kinds/registry.ts";
 import type { KubeObject } from "#machinery/object.ts";
-import { decodeObject } from "#machinery/schema/decode.ts";
+import { anyObject } from "#machinery/schema/testing.ts";
 import { encodeObject } from "#machinery/schema/encode.ts";
-import { type StructType, structType, type ValueType } from "#machinery/schema/schema.ts";
 import { decodeStored } from "./codec.ts";
 import { decodeSkeleton } from "./skeleton.ts";
 
@@ -17,7 +16,7 @@ describe("decodeSkeleton()", () => {
     (_, kind) => {
       fc.assert(
         fc.property(fc.infiniteStream(fc.nat(1000)), (stream) => {
-          const bytes = encodeObject(anyObject(kind, () => stream.next().value ?? 0));
+          const bytes = encodeObject(anyObject(kind.typeName, apiVersionOf(kind), kind.kind, () => stream.next().value ?? 0));
           const [whole, skeleton] = [decodeStored(bytes), decodeSkeleton(bytes) as KubeObject];
           expect([skeleton.metadata.name, skeleton.metadata.namespace, skeleton.metadata.labels]).toEqual([
             whole.metadata.name,
@@ -70,59 +69,3 @@ describe("decodeSkeleton()", () => {
     },
   );
 });
-
-/** An object of the kind with some of its members, as the decoder leaves it. */
-function anyObject(kind: Kind, next: () => number): KubeObject {
-  const { metadata, ...rest } = anyStruct(structType(kind.typeName), next, 0);
-  const object = { ...rest, apiVersion: apiVersionOf(kind), kind: kind.kind, metadata: { ...Object(metadata), name: "a" } };
-  return decodeObject(kind.typeName, object).object;
-}
-
-function anyStruct(struct: StructType, next: () => number, depth: number): Record<string, unknown> {
-  const fields = struct.fields.filter(() => depth < 2 || next() % (depth < 5 ? 2 : 8) === 0);
-  return Object.fromEntries(fields.map(({ name, type }) => [name, anyValue(type, next, depth + 1)]));
-}
-
-function anyValue(type: ValueType, next: () => number, depth: number): unknown {
-  switch (type.is) {
-    case "struct":
-      return anyStruct(type.struct, next, depth);
-    case "list":
-      return depth > 6 ? [] : Array.from({ length: next() % 3 }, () => anyValue(type.of, next, depth + 1));
-    case "map":
-      return Object.fromEntries(Array.from({ length: next() % 3 }, (_, i) => [`m${i}`, anyValue(type.of, next, depth + 1)]));
-    case "scalar":
-      break;
-  }
-  switch (type.scalar) {
-    case "string":
-      return `s${next()}"[]`;
-    case "boolean":
-      return next() % 2 === 0;
-    case "int32":
-    case "int64":
-    case "double":
-      return next();
-    case "bytes":
-      return "YQ==";
-    case "quantity":
-      return "1Gi";
-    case "intOrString":
-      return 80;
-    case "time":
-      return "2029-12-31T23:00:00Z";
-    case "microTime":
-      return "2029-12-31T23:00:00.000000Z";
-    case "duration":
-      return "1s";
-    case "jsonSchemaOrBool":
-      return true;
-    case "jsonSchemaOrStringArray":
-      return ["a"];
-    case "fieldsV1":
-    case "json":
-    case "jsonSchemaOrArray":
-    case "raw":
-      return { a: ["b"] };
-  }
-}

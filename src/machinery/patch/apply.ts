@@ -6,7 +6,17 @@ import { StatusError } from "#machinery/status.ts";
 import {
   difference, differenceBelow, EMPTY_SET, type FieldSet, intersection, isEmpty, printPaths, setOf, union,
 } from "./field-set.ts"; // biome-ignore format: one glance
-import { capUpdaters, decodeManagers, encodeManagers, type Manager, type Managers, managerKey, printManager } from "./managed-fields.ts";
+import { createdFields } from "./created-fields.ts";
+import {
+  capUpdaters,
+  decodeManagers,
+  encodeManager,
+  encodeManagers,
+  type Manager,
+  type Managers,
+  managerKey,
+  printManager,
+} from "./managed-fields.ts";
 import type { ObjectSchema } from "./merge-schema.ts";
 import { PatchError } from "./patch-error.ts";
 import {
@@ -114,6 +124,7 @@ export function trackUpdate<T extends KubeObject>(input: UpdateInput & { readonl
   const managers = managersFor(sent, live, input.subresource);
   if (managers.size === 0 && live !== undefined) return bare as T;
   try {
+    if (live === undefined && managers.size === 0) return withFirstManager(bare, input) as T;
     const before: unknown = live === undefined ? input.schema.empty() : withoutManagers(live);
     return withManagers(bare, capUpdaters(recordUpdate(input, before, bare, managers))) as T;
   } catch (cause) {
@@ -322,6 +333,15 @@ function withoutManagers(object: KubeObject): KubeObject {
   if (object.metadata.managedFields === undefined) return object;
   const { managedFields: _, ...metadata } = object.metadata;
   return { ...object, metadata };
+}
+
+/** What withManagers of recordUpdate makes of an object that nobody has managed yet, without a set of its fields. */
+function withFirstManager(object: KubeObject, writer: Writer): KubeObject {
+  const { schema, resetFields = EMPTY_SET, now } = writer;
+  const fields = createdFields(schema.root, schema.empty(), object, { unowned: UNOWNED, reset: resetFields });
+  if (fields === undefined) return object;
+  const managedFields = [encodeManager({ ...identityOf(writer, "Update"), time: now }, fields)];
+  return { ...object, metadata: { ...object.metadata, managedFields } };
 }
 
 function withManagers(object: KubeObject, managers: Managers): KubeObject {

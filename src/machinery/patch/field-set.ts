@@ -214,7 +214,8 @@ function parseOrUndefined(text: string): unknown {
 
 const RANK: Readonly<Record<string, number>> = { f: 0, k: 1, v: 2, i: 3 };
 
-function compareSteps(a: string, b: string): number {
+/** Upstream's order of steps. */
+export function compareSteps(a: string, b: string): number {
   const kind = a.charAt(0);
   if (kind === "f" && b.charAt(0) === "f") return a < b ? -1 : a > b ? 1 : 0;
   const rank = (RANK[kind] ?? 4) - (RANK[b.charAt(0)] ?? 4);

@@ -68,15 +68,22 @@ export function encodeManagers(managers: Managers): ManagedFieldsEntry[] {
         byText(a.apiVersion, b.apiVersion) ||
         byText(a.subresource, b.subresource),
     )
-    .map(({ name, operation, apiVersion, subresource, time, fields }) => ({
-      ...(name === "" ? {} : { manager: name }),
-      operation,
-      apiVersion,
-      ...(time === undefined ? {} : { time }),
-      fieldsType: "FieldsV1",
-      fieldsV1: setToFields(fields),
-      ...(subresource === "" ? {} : { subresource }),
-    }));
+    .map((manager) => encodeManager(manager, setToFields(manager.fields)));
+}
+
+export function encodeManager(
+  { name, operation, apiVersion, subresource, time }: Omit<Manager, "fields">,
+  fieldsV1: PlainObject,
+): ManagedFieldsEntry {
+  return {
+    ...(name === "" ? {} : { manager: name }),
+    operation,
+    apiVersion,
+    ...(time === undefined ? {} : { time }),
+    fieldsType: "FieldsV1",
+    fieldsV1,
+    ...(subresource === "" ? {} : { subresource }),
+  };
 }
 
 /** Merges the oldest updaters of each version into one entry until no more than ten are left. */

@@ -1,7 +1,7 @@
 import { sameJson } from "#machinery/deep-equal.ts";
 import { isPlainObject, member, type PlainObject, setMember } from "#machinery/plain.ts";
 import {
-  buildSet, descend, EMPTY_SET, type FieldSet, type FieldSetBuilder, finishSet, isEmpty, keyStep, printStep, valueStep,
+  buildSet, compareSteps, descend, EMPTY_SET, type FieldSet, type FieldSetBuilder, finishSet, isEmpty, keyStep, printStep, valueStep,
 } from "./field-set.ts"; // biome-ignore format: one glance
 import { DEDUCED_SCHEMA, LEAF_SCHEMA, type MergeSchema } from "./merge-schema.ts";
 import { PatchError } from "./patch-error.ts";
@@ -150,6 +150,33 @@ function addWhole(schema: MergeSchema, value: unknown, node: FieldSetBuilder): v
       else twin.children.clear();
     }
   }
+}
+
+/**
+ * fieldsV1 of a value that comes where there was none: setToFields of what compareValues adds for it, without the set in between.
+ * Throws PatchError as that does.
+ */
+export function wholeFields(schema: MergeSchema, value: unknown): PlainObject {
+  const fields: Record<string, unknown> = {};
+  const shape = shapeOf(schema, value);
+  if (shape.is === "map" && isPlainObject(value)) {
+    for (const name of Object.keys(value).sort()) {
+      const inner = member(value, name);
+      const field = inner === undefined ? undefined : shape.field(name);
+      if (field === undefined) continue;
+      fields["."] ??= {};
+      setMember(fields, `f:${name}`, wholeFields(field, inner));
+    }
+  } else if (shape.is === "list" && Array.isArray(value) && value.length > 0) {
+    const items = new Map<string, PlainObject>();
+    for (const item of value as readonly unknown[]) {
+      const step = itemStep(shape, item);
+      items.set(step, items.has(step) ? {} : wholeFields(shape.item, item));
+    }
+    fields["."] = {};
+    for (const step of [...items.keys()].sort(compareSteps)) setMember(fields, step, items.get(step));
+  }
+  return fields;
 }
 
 function compareInto(schema: MergeSchema, before: unknown, after: unknown, path: string[], sets: Sets): void {
