@@ -1,3 +1,4 @@
+import { readIfThere } from "#base/node/files.ts";
 import { createSocket } from "node:dgram";
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
@@ -28,7 +29,6 @@ import type { ProxyMode } from "#proxy/modes.ts";
 import { runServiceProxy } from "#proxy/start.ts";
 import { runDnsEndpoint } from "./dns-endpoint.ts";
 import { CommandError } from "./cluster.ts";
-import { readIfThere } from "./identity.ts";
 import { ensureClientCertificate, findCa, runClientRenewal } from "./node-identity.ts";
 import { serveKubelet } from "./serve-kubelet.ts";
 
@@ -87,7 +87,7 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
   const informers = createInformerFactory({ client, clock, entropy: systemEntropy, log });
   const events = createEventRecorder({ client, component: "kubelet", host: nodeName, clock, entropy: systemEntropy, log });
   const cri = scope.own(connectCri({ socketPath, log }));
-  const device = deviceOf(nodeIp);
+  const [podCidrs, serviceCidrs] = [flags.clusterCidr.split(","), flags.serviceCidr.split(",")];
 
   scope.spawn("client certificate", (until) =>
     runClientRenewal(client, { nodeName, dir: pki, current: identity, renewed: (pair) => (identity = pair) }, { clock, log }, until),
@@ -101,16 +101,14 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
         nodeName,
         cniConfDir,
         leaseDir: join(flags.dataDir, "cni"),
-        clusterCidrs: [flags.clusterCidr],
-        serviceCidrs: [flags.serviceCidr],
-        device: device.name,
-        mtu: device.mtu,
+        clusterCidrs: podCidrs,
+        serviceCidrs,
+        device: deviceOf(nodeIp),
       },
       until,
     ),
   );
   scope.spawn("proxy", (until) => {
-    const [podCidrs, serviceCidrs] = [flags.clusterCidr.split(","), flags.serviceCidr.split(",")];
     const options = { nodeName, nodeIp, mode: flags.proxyMode, podCidrs, serviceCidrs };
     return runServiceProxy({ informers, clock, log: log.with({ part: "proxy" }) }, options, until);
   });
@@ -217,9 +215,10 @@ async function addressTowards(server: string): Promise<string> {
   }
 }
 
-function deviceOf(address: string): { readonly name: string; readonly mtu: number } {
+/** The link that has the node's address. */
+function deviceOf(address: string): string {
   for (const [name, addresses] of Object.entries(networkInterfaces())) {
-    if (addresses?.some((a) => a.address === address) === true) return { name, mtu: 1500 };
+    if (addresses?.some((a) => a.address === address) === true) return name;
   }
   throw new CommandError(`Cannot use node address ${address}: no link of this machine has it, pass --node-ip`);
 }

@@ -1,12 +1,11 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#base/clock.ts";
-import { hasCode } from "#base/node/files.ts";
+import { hasCode, readIfThere } from "#base/node/files.ts";
 import { removeFromKubeconfig } from "#client/kubeconfig.ts";
 import { containerdLayout } from "#cri/containerd/layout.ts";
 import { stopContainerd } from "#cri/containerd/stop.ts";
 import { type ClusterPlace, CommandError, type Roots, placeOf } from "./cluster.ts";
-import { readIfThere } from "./identity.ts";
 import { removeRemains, verifyRemoved } from "./nodes/remains.ts";
 import type { Progress } from "./progress.ts";
 import { stopSupervised } from "./supervise.ts";

@@ -1,8 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#base/clock.ts";
-import { hasCode, writeFileAtomic } from "#base/node/files.ts";
+import { readIfThere, writeFileAtomic } from "#base/node/files.ts";
 import { type Ca, createCa, loadCa } from "#pki/certificate.ts";
 import { createKey, type KeyMaterial, parseKey } from "#pki/key.ts";
 
@@ -39,13 +38,4 @@ export async function ensureJoinToken(file: string): Promise<string> {
   const token = `${text(6)}.${text(16)}`;
   await writeFileAtomic(file, `${token}\n`);
   return token;
-}
-
-export async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    if (hasCode(cause, "ENOENT", "ENOTDIR")) return undefined;
-    throw cause;
-  }
 }

@@ -3,7 +3,7 @@ import { request } from "node:https";
 import { join } from "node:path";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
-import { writeFileAtomic } from "#base/node/files.ts";
+import { readIfThere, writeFileAtomic } from "#base/node/files.ts";
 import type { Client } from "#client/contract.ts";
 import { createRestClient } from "#client/rest.ts";
 import { CertificateSigningRequestKind } from "#kinds/certificates/certificate-signing-request.ts";
@@ -11,7 +11,6 @@ import type { CertificateSigningRequestSpec } from "#machinery/api/certificates-
 import { createSigningRequest } from "#pki/csr.ts";
 import { createKey } from "#pki/key.ts";
 import { CommandError } from "./cluster.ts";
-import { readIfThere } from "./identity.ts";
 
 export interface KeyAndCertificate {
   readonly cert: string;

@@ -139,7 +139,7 @@ export async function runServer(flags: ServerFlags, signal: AbortSignal): Promis
   async function servingCertificate(): Promise<TlsFiles> {
     const sans = new Set(["localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]);
     sans.add(`kubernetes.default.svc.${flags.clusterDomain}`).add(advertise).add(firstServiceAddress(flags.serviceCidr));
-    for (const address of bind) if (address !== "0.0.0.0" && address !== "::") sans.add(address);
+    for (const address of bind) if (!isWildcard(address)) sans.add(address);
     for (const { address } of Object.values(networkInterfaces()).flatMap((all) => all ?? [])) sans.add(address.replace(/%.*$/, ""));
     const made = await issueCertificate({
       ca,

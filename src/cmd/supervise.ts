@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { mkdir, open, readFile, rm } from "node:fs/promises";
+import { mkdir, open, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "#base/clock.ts";
-import { hasCode, writeFileAtomic } from "#base/node/files.ts";
+import { readIfThere, writeFileAtomic } from "#base/node/files.ts";
 import { readProcess, sendSignal } from "#cri/containerd/processes.ts";
 import { CommandError } from "./cluster.ts";
 
@@ -71,12 +71,12 @@ export interface RunningSupervised {
 
 /** The supervisor that the record names, if it still is that process. */
 export async function findSupervised(record: string): Promise<RunningSupervised | undefined> {
-  const text = await readText(record);
+  const text = await readIfThere(record);
   if (text === undefined) return undefined;
   const { pid, startTime } = JSON.parse(text) as { pid: number; startTime: string };
   const found = await readProcess(pid);
   if (found === undefined || found.state === "Z" || found.startTime !== startTime) return undefined;
-  const program = Number(await readText(`${record}.child`));
+  const program = Number(await readIfThere(`${record}.child`));
   const child = Number.isInteger(program) && program > 0 ? await readProcess(program) : undefined;
   return { supervisor: pid, program: child?.parent === pid && child.state !== "Z" ? program : undefined };
 }
@@ -103,13 +103,4 @@ export async function stopSupervised(
     }
   }
   await Promise.all([rm(record, { force: true }), rm(`${record}.child`, { force: true })]);
-}
-
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    if (hasCode(cause, "ENOENT")) return undefined;
-    throw cause;
-  }
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Clock, Instant } from "#base/clock.ts";
 import { silentLog } from "#base/log.ts";
-import { hasCode } from "#base/node/files.ts";
+import { hasCode, readIfThere } from "#base/node/files.ts";
 import type { Client } from "#client/contract.ts";
 import { type KubeconfigAccess, readKubeconfig } from "#client/kubeconfig.ts";
 import { createRestClient } from "#client/rest.ts";
@@ -10,7 +10,6 @@ import { NamespaceKind } from "#kinds/core/namespace.ts";
 import { NodeKind } from "#kinds/core/node.ts";
 import type { Node } from "#machinery/api/core-v1.ts";
 import { type ClusterPlace, CommandError } from "./cluster.ts";
-import { readIfThere } from "./identity.ts";
 import { findSupervised } from "./supervise.ts";
 
 export interface Patience {

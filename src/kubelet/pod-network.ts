@@ -25,7 +25,6 @@ export interface PodNetworkOptions {
   readonly serviceCidrs: readonly string[];
   /** The link that has the node's address. */
   readonly device: string;
-  readonly mtu: number;
 }
 
 /**
@@ -33,7 +32,7 @@ export interface PodNetworkOptions {
  * aborts. What it set stays when it ends, so that pods keep their network while the agent is away.
  */
 export async function runPodNetwork({ informers, log }: PodNetworkDeps, options: PodNetworkOptions, signal: AbortSignal): Promise<void> {
-  const { nodeName, cniConfDir, leaseDir, clusterCidrs, serviceCidrs, device, mtu } = options;
+  const { nodeName, cniConfDir, leaseDir, clusterCidrs, serviceCidrs, device } = options;
   const nodes = informers.informer(NodeKind);
   let changed = true;
   let wake: (() => void) | undefined;
@@ -57,7 +56,7 @@ export async function runPodNetwork({ informers, log }: PodNetworkDeps, options:
     if (podCidrs.length > 0 && configuredFor !== podCidrs.join()) {
       await mkdir(leaseDir, { recursive: true });
       await applyEgress({ podCidrs, withoutNat: [...clusterCidrs, ...serviceCidrs] }, { signal });
-      await writeFileAtomic(join(cniConfDir, "10-navarch.conflist"), renderCniConfig({ podCidrs, leaseDir, mtu }), { mode: 0o644 });
+      await writeFileAtomic(join(cniConfDir, "10-navarch.conflist"), renderCniConfig({ podCidrs, leaseDir }), { mode: 0o644 });
       configuredFor = podCidrs.join();
       log.info("Pod network configured", { podCidrs });
     }

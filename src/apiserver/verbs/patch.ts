@@ -137,18 +137,22 @@ export function patchOf(mediaType: string, typeName: string, body: Uint8Array): 
       return (current) => patching(() => applyJsonPatch(current, patch));
     }
     case "application/merge-patch+json": {
-      const patch = patchValue(body);
-      if (!isPlainObject(patch)) throw badRequest(`json: cannot unmarshal ${goKind(patch)} into Go value of type map[string]interface {}`);
+      const patch = mergePatchValue(body);
       return (current) => patching(() => applyMergePatch(current, patch));
     }
     case "application/strategic-merge-patch+json": {
-      const patch = patchValue(body);
-      if (!isPlainObject(patch)) throw badRequest(`json: cannot unmarshal ${goKind(patch)} into Go value of type map[string]interface {}`);
+      const patch = mergePatchValue(body);
       return (current) => patching(() => applyStrategicMergePatch(typeName, current, patch));
     }
     default:
       throw unsupportedMediaType(`the body of the request was in an unknown format - accepted media types include: ${ACCEPTED}`);
   }
+}
+
+function mergePatchValue(body: Uint8Array) {
+  const patch = patchValue(body);
+  if (!isPlainObject(patch)) throw badRequest(`json: cannot unmarshal ${goKind(patch)} into Go value of type map[string]interface {}`);
+  return patch;
 }
 
 function patchValue(body: Uint8Array): unknown {

@@ -1,10 +1,20 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /** Whether `cause` is a file system or socket error with this code, such as "ENOENT". */
 export function hasCode(cause: unknown, ...codes: readonly string[]): boolean {
   return cause instanceof Error && "code" in cause && typeof cause.code === "string" && codes.includes(cause.code);
+}
+
+/** The text of a file; undefined when there is no such file. */
+export async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if (hasCode(cause, "ENOENT", "ENOTDIR")) return undefined;
+    throw cause;
+  }
 }
 
 /**

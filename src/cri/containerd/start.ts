@@ -3,7 +3,7 @@ import { mkdir, open, readFile, rm } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { dirname } from "node:path";
 import type { Clock } from "#base/clock.ts";
-import { hasCode, writeFileAtomic } from "#base/node/files.ts";
+import { readIfThere, writeFileAtomic } from "#base/node/files.ts";
 import { ContainerdError } from "./error.ts";
 import type { ContainerdLayout } from "./layout.ts";
 import { networkNamespaceOf, readProcess, sendSignal } from "./processes.ts";
@@ -45,7 +45,7 @@ export async function startContainerd({ clock }: { clock: Clock }, options: Star
     const wanted = await networkNamespaceOf(netns ?? process.pid);
     if ((await networkNamespaceOf(running.pid)) !== wanted)
       await stopContainerd({ clock }, layout, signal); // C2
-    else if ((await readText(layout.config)) !== config) await terminate(running.pid, clock, signal);
+    else if ((await readIfThere(layout.config)) !== config) await terminate(running.pid, clock, signal);
     else if (await waitForSocket(layout.socket, running.pid, { clock, withinMs: readyWithinMs, signal })) {
       return { pid: running.pid, socket: layout.socket, adopted: true };
     } else await terminate(running.pid, clock, signal);
@@ -93,7 +93,7 @@ export async function startContainerd({ clock }: { clock: Clock }, options: Star
 
 /** The containerd that runs in this layout, told from a later process of the same number by its start time and the boot. */
 export async function findContainerd(layout: Pick<ContainerdLayout, "pid">): Promise<{ pid: number } | undefined> {
-  const text = await readText(layout.pid);
+  const text = await readIfThere(layout.pid);
   if (text === undefined) return undefined;
   const record = JSON.parse(text) as { pid: number; startTime: string; boot: string };
   const found = await readProcess(record.pid);
@@ -149,13 +149,4 @@ async function endOfLog(path: string, from: number): Promise<string> {
 
 async function bootId(): Promise<string> {
   return (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
-}
-
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    if (hasCode(cause, "ENOENT")) return undefined;
-    throw cause;
-  }
 }
